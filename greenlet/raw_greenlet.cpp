@@ -1,0 +1,86 @@
+// One switch is: FS base, Boost's jump, and the arriving side stores the context that the jump hands it into the greenlet
+// that left. fiber::resume_with could do that last step on top of the target's stack; storing on arrival is cheaper, and
+// it gives one place where "is off its stack" is known.
+
+#include "greenlet/raw_greenlet.h"
+
+#include <errno.h>
+
+#include <cstring>
+#include <utility>
+
+#include "greenlet/arch_x86_64.h"
+
+namespace __cxxabiv1 {
+struct __cxa_eh_globals;
+extern "C" __cxa_eh_globals* __cxa_get_globals() noexcept;
+}  // namespace __cxxabiv1
+
+namespace evergreen {
+namespace {
+
+struct NoDeallocation {  // the stack is given back by its owner, see when_dead_
+  void deallocate(boost::context::stack_context&) noexcept {}
+};
+
+// What two greenlets on one TLS block would otherwise trample on: caughtExceptions and uncaughtExceptions (two words,
+// fixed by the C++ ABI), and errno.
+class SharedBlockState {
+ public:
+  SharedBlockState() noexcept : errno_(errno) { std::memcpy(exceptions_, __cxxabiv1::__cxa_get_globals(), size); }
+  void restore() const noexcept {
+    errno = errno_;
+    std::memcpy(static_cast<void*>(__cxxabiv1::__cxa_get_globals()), exceptions_, size);
+  }
+
+ private:
+  static constexpr std::size_t size = 2 * sizeof(void*);
+  int errno_;
+  unsigned char exceptions_[size];
+};
+
+}  // namespace
+
+RawGreenlet::RawGreenlet() noexcept : block_(arch::thread_pointer()) {}
+
+RawGreenlet::RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block, Entry entry)
+    : context_(start(low, size, entry)), block_(block) {}
+
+boost::context::fiber RawGreenlet::start(std::byte* low, std::size_t size, Entry entry) {
+  boost::context::stack_context stack;
+  stack.sp = low + size;
+  stack.size = size;
+  const boost::context::preallocated memory(stack.sp, stack.size, stack);
+  return {std::allocator_arg, memory, NoDeallocation{}, [this, entry](boost::context::fiber&& from) {
+            arrive(std::move(from));
+            RawGreenlet& next = entry(*this);
+            next.came_from_ = this;
+            arch::set_thread_pointer(next.block_);  // nothing of this stack reads TLS from here on
+            return std::move(next.context_);
+          }};
+}
+
+// Runs on this greenlet's stack as soon as somebody has switched to it.
+inline void RawGreenlet::arrive(boost::context::fiber&& from) noexcept {
+  RawGreenlet* left = std::exchange(came_from_, nullptr);
+  if (from) {
+    left->context_ = std::move(from);
+  } else if (left->when_dead_ != nullptr) {  // its entry has returned
+    left->when_dead_(*left);
+  }
+}
+
+void RawGreenlet::switch_to(RawGreenlet& from, RawGreenlet& to) noexcept {
+  to.came_from_ = &from;
+  if (from.block_ == to.block_) {
+    const SharedBlockState state;
+    from.arrive(std::move(to.context_).resume());
+    state.restore();
+    return;
+  }
+  boost::context::fiber target = std::move(to.context_);
+  arch::set_thread_pointer(to.block_);
+  from.arrive(std::move(target).resume());
+}
+
+}  // namespace evergreen

@@ -1,0 +1,16 @@
+// Static TLS of modules that are loaded while greenlets live.
+#pragma once
+
+#include "greenlet/stack.h"
+
+namespace evergreen {
+
+// A block that a greenlet runs on, from take_tls_block() until the greenlet is dead. From any kernel thread.
+void add_live_block(Stack& stack) noexcept;
+void remove_live_block(Stack& stack) noexcept;
+
+// To be called after each dlopen and dlclose, and once before the first greenlet: gives each live block the initial
+// values of modules that came, and clears the place of those that went. Any kernel thread.
+void update_static_tls();
+
+}  // namespace evergreen

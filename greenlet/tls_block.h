@@ -1,0 +1,30 @@
+// A whole glibc thread descriptor with its static TLS, made on memory of ours, on which glibc's own code works.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace evergreen {
+
+// A block is named by its thread pointer, which is what pthread_self() returns on it.
+// All functions: from any kernel thread, after check_glibc() has filled the layout.
+
+// Bytes that create_tls_block needs below `top`.
+std::size_t tls_block_size() noexcept;
+
+// Makes a block in the tls_block_size() zero bytes below `top`, with the stack and pointer guards of the running
+// thread and a thread id that no kernel thread has. Returns its thread pointer, or 0 when memory is short.
+std::uintptr_t create_tls_block(void* top);
+
+// Makes a used block as good as new, for the next greenlet: all TLS but libc's is imaged again. libc's malloc cache
+// stays, so that it is warm and nothing leaks. Returns false when memory is short; the block is then unusable.
+bool renew_tls_block(std::uintptr_t block);
+
+// What start_thread does when a thread ends, to be called on the block itself: C++ thread_local destructors, then
+// pthread keys' destructors in up to PTHREAD_DESTRUCTOR_ITERATIONS rounds.
+void run_thread_destructors();
+
+// Sets up what glibc wants of the running code's block before anything else: call first on a new stack.
+void enter_tls_block();
+
+}  // namespace evergreen

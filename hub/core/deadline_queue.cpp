@@ -1,0 +1,56 @@
+#include "hub/core/deadline_queue.h"
+
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace evergreen::core {
+namespace {
+
+int make_timer() {
+  const int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "cannot make a timerfd");
+  return fd;
+}
+
+void set_timer(int fd, Deadline deadline) noexcept {
+  itimerspec setting{};  // zero disarms, and either way the descriptor is no longer readable
+  if (!deadline.is_never()) {
+    const auto since_boot = deadline.when().time_since_epoch();
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
+    setting.it_value.tv_sec = seconds.count();
+    setting.it_value.tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(since_boot - seconds).count();
+  }
+  timerfd_settime(fd, TFD_TIMER_ABSTIME, &setting, nullptr);
+}
+
+}  // namespace
+
+DeadlineQueue::DeadlineQueue(Loop& loop)
+    : loop_(loop),
+      timer_(make_timer()),
+      watcher_(timer_, FdWatcher::Direction::read,
+               [](FdWatcher&, void* self, bool) { static_cast<DeadlineQueue*>(self)->fired_ = true; }, this) {
+  watcher_.start(loop_);
+}
+
+DeadlineQueue::~DeadlineQueue() {
+  watcher_.stop(loop_);
+  close(timer_);
+}
+
+void DeadlineQueue::add(HubGreenlet& greenlet) noexcept { order_.insert(greenlet); }
+
+void DeadlineQueue::remove(HubGreenlet& greenlet) noexcept { order_.erase(order_.iterator_to(greenlet)); }
+
+void DeadlineQueue::arm() noexcept {
+  const Deadline earliest = order_.empty() ? Deadline::never() : order_.begin()->deadline;
+  if (!fired_ && earliest >= armed_) return;  // fires early, if at all: then we come here again
+  set_timer(timer_, earliest);
+  armed_ = earliest;
+  fired_ = false;
+}
+
+}  // namespace evergreen::core

@@ -1,0 +1,76 @@
+// Which greenlets wait for which descriptors.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "greenlet/list.h"
+#include "hub/core/hub_greenlet.h"
+#include "hub/core/loop.h"
+
+namespace evergreen::core {
+
+using Direction = FdWatcher::Direction;
+
+// One greenlet's interest in one direction of one descriptor; lives on its stack while it waits. A greenlet may have
+// several at once: the first event wakes it.
+struct FdWaiter : Link<FdWaiter> {  // Descriptors::Side::waiters
+  explicit FdWaiter(HubGreenlet& who) noexcept : greenlet(who) {}
+
+  HubGreenlet& greenlet;
+};
+
+// One hub's record of descriptors. Threads: the one that drives the hub, in runtime.
+//
+// A watcher stays started after its event and is stopped lazily, by an event that finds no waiter: a connection whose
+// greenlet reads, answers and reads again makes no epoll_ctl at all. One event wakes one waiter, the oldest. None is
+// lost, because the watchers are level-triggered: what the first one leaves fires again for the next.
+class Descriptors {
+ public:
+  explicit Descriptors(Loop& loop) noexcept : loop_(loop) {}
+  Descriptors(const Descriptors&) = delete;
+  Descriptors& operator=(const Descriptors&) = delete;
+
+  // Largest descriptor that can be waited for: Linux's default limit of fs.nr_open is 2^20.
+  static constexpr int limit = 1 << 20;
+
+  // Links the waiter; the next event in that direction unlinks it and unparks its greenlet. Returns false when memory is
+  // short or fd is out of range. The waiter must be unlinked before it dies: with remove(), which does nothing if an
+  // event already did.
+  bool add(int fd, Direction direction, FdWaiter& waiter) noexcept;
+  static void remove(FdWaiter& waiter) noexcept {
+    if (waiter.is_linked()) waiter.unlink();
+  }
+
+  // `fd` is about to be closed, or to mean something else: its waiters are interrupted, its next owner starts afresh.
+  void forget(int fd) noexcept;
+
+ private:
+  struct Side {
+    Side(int fd, Direction direction, Descriptors& owner) noexcept
+        : owner(owner), watcher(fd, direction, on_event, this) {}
+
+    static void on_event(FdWatcher& watcher, void* side, bool error);
+    void interrupt_all() noexcept;
+
+    Descriptors& owner;
+    FdWatcher watcher;
+    List<FdWaiter> waiters;  // oldest first
+  };
+  struct Record {
+    Record(int fd, Descriptors& owner) noexcept
+        : read(fd, Direction::read, owner), write(fd, Direction::write, owner) {}
+
+    Side read, write;
+  };
+  static constexpr int chunk_size = 256;
+  using Chunk = std::array<std::unique_ptr<Record>, chunk_size>;
+
+  Record* find(int fd) noexcept;
+  Record* find_or_make(int fd) noexcept;
+
+  Loop& loop_;
+  std::array<std::unique_ptr<Chunk>, limit / chunk_size> chunks_;
+};
+
+}  // namespace evergreen::core

@@ -1,0 +1,148 @@
+#include "hub/core/hub.h"
+
+#include <algorithm>
+#include <new>
+
+#include "greenlet/arch_x86_64.h"
+#include "greenlet/static_tls.h"
+#include "greenlet/tls_block.h"
+#include "hub/core/park.h"
+#include "hub/core/spawn.h"
+
+namespace evergreen::core {
+namespace {
+
+constexpr std::size_t loop_stack_size = 256 << 10;  // signal handlers run on it too
+
+// The running code's view of itself, in a block that does not run yet: thread-local variables of this library are at one
+// offset in all blocks (initial-exec TLS).
+template <class T>
+T& in_block(std::uintptr_t block, T& mine) noexcept {
+  const auto offset = reinterpret_cast<std::uintptr_t>(&mine) - arch::thread_pointer();
+  return *reinterpret_cast<T*>(block + offset);
+}
+
+void introduce(std::uintptr_t block, HubGreenlet* self, Hub& hub) noexcept {
+  in_block(block, current) = self;
+  in_block(block, running_hub) = &hub;
+  in_block(block, in_runtime) = true;  // switches end and start in the hub
+}
+
+}  // namespace
+
+HubGreenlet::HubGreenlet(Hub& home, const Place& place, Entry entry)
+    : RawGreenlet(place.low, place.size, place.block, entry), home(&home), stack(place.stack) {
+  introduce(place.block, this, home);
+}
+
+Hub::Hub(HubGreenlet& main)
+    : loop_([](void* self) { if (auto* act = static_cast<Hub*>(self)->on_wake) act(); }, this),
+      deadlines_(loop_),
+      descriptors_(loop_),
+      main_(main) {
+  const Place place = take_place(loop_stack_size);
+  loop_greenlet_ = new (place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet)))
+      RawGreenlet(place.low, static_cast<std::size_t>(place.stack->high() - place.low), place.block, loop_entry);
+  introduce(place.block, nullptr, *this);
+  main.home = this;
+  current = &main;
+  running_hub = this;
+  statistics_.greenlets_peak = 1;
+}
+
+Hub& Hub::start(HubGreenlet& main) {
+  update_static_tls();
+  main.id = 1;
+  return *new Hub(main);
+}
+
+void Hub::restart_after_fork(HubGreenlet& calling) {
+  // The loop's stack stays where it is, unused: unwinding it would run the parent's hub.
+  const auto act = on_wake;
+  this->~Hub();
+  new (this) Hub(calling);
+  on_wake = act;
+}
+
+RawGreenlet& Hub::loop_entry(RawGreenlet&) {
+  enter_tls_block();
+  running_hub->run_loop();
+}
+
+// Runs when no greenlet is ready, and when the budget of direct switches is spent.
+void Hub::run_loop() noexcept {
+  for (;;) {
+    look();
+    grant();
+    HubGreenlet* next = next_ready();
+    if (next == nullptr) continue;
+    ++statistics_.switches;
+    RawGreenlet::switch_to(*loop_greenlet_, *next);
+  }
+}
+
+// What made greenlets ready: other kernel threads, descriptors, deadlines. Waits only if there is nothing else to do.
+void Hub::look() noexcept {
+  const auto receive = [this](HubGreenlet& greenlet) { ready_.push_back(greenlet); };
+  round_ended_ = Deadline::Clock::now();
+  inbox_.take_all(receive);
+  const bool idle = ready_.empty();
+  if (idle) deadlines_.arm();
+  loop_.poll(idle ? Loop::Patience::wait : Loop::Patience::look);
+  inbox_.take_all(receive);
+  deadlines_.expire([](HubGreenlet& greenlet) { unpark(greenlet, Wake::timed_out); });
+}
+
+// How many switches may pass until the next look. All that are ready now: looking earlier makes nobody run earlier,
+// because who is found ready queues up behind them. At least 64, or what lately took a millisecond: short rounds would
+// pay for a look each time, long ones would let I/O wait.
+void Hub::grant() noexcept {
+  const auto used = granted_ - budget_;
+  const auto took = round_ended_ - round_began_;
+  if (took > std::chrono::milliseconds(1)) {
+    short_round_ = std::clamp<std::size_t>(used * std::size_t{1'000'000} / static_cast<std::size_t>(took.count()), 1, 64);
+  } else {
+    short_round_ = std::min<std::size_t>(short_round_ * 2, 64);
+  }
+  round_began_ = Deadline::Clock::now();
+  granted_ = budget_ = std::max(ready_.size(), short_round_);
+}
+
+HubGreenlet* Hub::next_ready() noexcept {
+  if (budget_ == 0) return nullptr;
+  --budget_;
+  return ready_.pop_front();
+}
+
+void Hub::stop_running(HubGreenlet& self) noexcept {
+  HubGreenlet* next = next_ready();
+  if (next == &self) return;
+  ++statistics_.switches;
+  RawGreenlet::switch_to(self, next != nullptr ? static_cast<RawGreenlet&>(*next) : *loop_greenlet_);
+}
+
+void Hub::yield(HubGreenlet& self) noexcept {
+  ready_.push_back(self);
+  stop_running(self);
+}
+
+void Hub::adopt(HubGreenlet& fresh) noexcept {
+  fresh.id = ++statistics_.greenlets + 1;
+  ++alive_;
+  statistics_.greenlets_peak = std::max<std::uint64_t>(statistics_.greenlets_peak, alive_);
+  ready_.push_back(fresh);
+}
+
+RawGreenlet& Hub::leave_for_ever(HubGreenlet&) noexcept {
+  --alive_;
+  ++statistics_.switches;
+  HubGreenlet* next = next_ready();
+  return next != nullptr ? static_cast<RawGreenlet&>(*next) : *loop_greenlet_;
+}
+
+void Hub::push_foreign(HubGreenlet& greenlet) noexcept {
+  inbox_.push(greenlet);
+  loop_.wake();
+}
+
+}  // namespace evergreen::core

@@ -1,0 +1,60 @@
+// A greenlet as a hub sees it.
+#pragma once
+
+#include <atomic>
+#include <boost/intrusive/set.hpp>
+#include <cstdint>
+
+#include "greenlet/raw_greenlet.h"
+#include "hub/deadline.h"
+
+namespace evergreen::core {
+
+class Hub;
+
+// Why a park ended.
+enum class Wake : std::uint8_t {
+  woken,        // unpark()
+  timed_out,    // the deadline passed
+  interrupted,  // what it waited for is gone: a closed descriptor
+};
+
+using DeadlineHook = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>>;
+
+// Where a greenlet lives: a stack of ours with its TLS block, and the memory that it runs on (the rest of that stack, or
+// memory that the program gave).
+struct Place {
+  Stack* stack;
+  std::uintptr_t block;
+  std::byte* low;
+  std::size_t size;
+};
+
+// Scheduling state of one greenlet; or of a plain kernel thread that waits for greenlets (home == nullptr).
+//
+// Threads: `parking` is shared by everybody who may wake it, see park.h. The rest belongs to the home hub, that is to
+// the kernel thread that drives it.
+class HubGreenlet : public RawGreenlet, public DeadlineHook {
+ public:
+  // The running kernel thread's own stack. Of no hub, until Hub::start makes it the main greenlet of one.
+  HubGreenlet() noexcept = default;
+
+  // A fresh greenlet that will run `entry`; see spawn.h.
+  HubGreenlet(Hub& home, const Place& place, Entry entry);
+
+  // The word that wakers and the greenlet compete for; the protocol is in park.h.
+  enum Parking : std::uint32_t { awake, parked, woken, timed_out, interrupted };
+
+  std::atomic<std::uint32_t> parking{awake};
+  HubGreenlet* next_ready = nullptr;  // RunQueue or Inbox: never on both
+  Deadline deadline = Deadline::never();
+  const char* waits_for = nullptr;  // a literal: "recv", "pthread_cond_wait"; nullptr while it does not wait
+  Hub* home = nullptr;           // set once
+  Stack* const stack = nullptr;  // nullptr: the stack that a kernel thread came with
+  std::uint64_t id = 0;          // counts from 1, the main greenlet, in a process
+
+ protected:
+  ~HubGreenlet() = default;
+};
+
+}  // namespace evergreen::core

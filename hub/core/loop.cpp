@@ -1,0 +1,31 @@
+#include "hub/core/loop.h"
+
+#include <cerrno>
+#include <system_error>
+
+namespace evergreen::core {
+
+Loop::Loop(void (*on_wake)(void*), void* argument)
+    : loop_(ev_loop_new(unsigned{EVBACKEND_EPOLL} | unsigned{EVFLAG_NOENV})), on_wake_(on_wake), argument_(argument) {
+  if (loop_ == nullptr) throw std::system_error(errno, std::generic_category(), "cannot make an epoll loop");
+  ev_async_init(&wake_, [](struct ev_loop*, ev_async* watcher, int) {
+    auto* self = static_cast<Loop*>(watcher->data);
+    self->on_wake_(self->argument_);
+  });
+  wake_.data = this;
+  ev_async_start(loop_, &wake_);
+}
+
+Loop::~Loop() { ev_loop_destroy(loop_); }
+
+FdWatcher::FdWatcher(int fd, Direction direction, Callback callback, void* argument) noexcept
+    : callback_(callback), argument_(argument) {
+  const auto dispatch = [](struct ev_loop*, ev_io* watcher, int events) {
+    auto* self = static_cast<FdWatcher*>(watcher->data);
+    self->callback_(*self, self->argument_, (events & EV_ERROR) != 0);
+  };
+  ev_io_init(&io_, dispatch, fd, static_cast<int>(direction));
+  io_.data = this;
+}
+
+}  // namespace evergreen::core

@@ -1,0 +1,63 @@
+// libev, and the only place that knows it. Callbacks run on the hub's loop stack; they make greenlets ready and never
+// switch.
+#pragma once
+
+#include <ev.h>
+
+#include "hub/deadline.h"
+
+namespace evergreen::core {
+
+class Loop {
+ public:
+  // `on_wake(argument)` runs on the loop's stack after each wake(). Throws std::system_error when the kernel refuses.
+  Loop(void (*on_wake)(void*), void* argument);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Runs the watchers once: what is ready now, or after waiting until something is.
+  enum class Patience { look, wait };
+  void poll(Patience patience) { ev_run(loop_, patience == Patience::wait ? EVRUN_ONCE : EVRUN_NOWAIT); }
+
+  // Ends a wait, or the next one. Any kernel thread, async-signal-safe; cheap when the loop is not waiting.
+  void wake() noexcept { ev_async_send(loop_, &wake_); }
+
+ private:
+  friend class FdWatcher;
+
+  struct ev_loop* loop_;
+  ev_async wake_{};
+  void (*on_wake_)(void*);
+  void* argument_;
+};
+
+// One direction of one descriptor: level-triggered, and started again for nothing while it is started.
+// Threads: the one that drives the hub.
+class FdWatcher {
+ public:
+  enum class Direction : unsigned char { read = EV_READ, write = EV_WRITE };
+
+  // `error`: libev could not watch it, the descriptor is closed; the watcher is stopped then.
+  using Callback = void (*)(FdWatcher& watcher, void* argument, bool error);
+
+  FdWatcher(int fd, Direction direction, Callback callback, void* argument) noexcept;
+  FdWatcher(const FdWatcher&) = delete;
+  FdWatcher& operator=(const FdWatcher&) = delete;
+
+  void start(Loop& loop) noexcept {
+    if (!ev_is_active(&io_)) ev_io_start(loop.loop_, &io_);
+  }
+  void stop(Loop& loop) noexcept { ev_io_stop(loop.loop_, &io_); }
+
+  // The number will mean another open file from now on. libev compares events only and would think that it has
+  // registered that one already: make it ask the kernel again. Precondition: stopped.
+  void forget() noexcept { ev_io_set(&io_, io_.fd, io_.events & (EV_READ | EV_WRITE)); }
+
+ private:
+  ev_io io_{};
+  Callback callback_;
+  void* argument_;
+};
+
+}  // namespace evergreen::core

@@ -1,0 +1,111 @@
+#include "hub/core/park.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "hub/core/hub.h"
+
+namespace evergreen::core {
+
+constinit thread_local HubGreenlet* current = nullptr;
+constinit thread_local Hub* running_hub = nullptr;
+constinit thread_local bool in_runtime = false;
+
+namespace {
+
+constexpr HubGreenlet::Parking outcome_of(Wake how) {
+  switch (how) {
+    case Wake::woken: return HubGreenlet::woken;
+    case Wake::timed_out: return HubGreenlet::timed_out;
+    case Wake::interrupted: return HubGreenlet::interrupted;
+  }
+  __builtin_unreachable();
+}
+
+Wake take_outcome(HubGreenlet& self) noexcept {
+  switch (self.parking.exchange(HubGreenlet::awake)) {
+    case HubGreenlet::timed_out: return Wake::timed_out;
+    case HubGreenlet::interrupted: return Wake::interrupted;
+    default: return Wake::woken;
+  }
+}
+
+bool begin(HubGreenlet& self) noexcept {
+  std::uint32_t seen = HubGreenlet::awake;
+  return self.parking.compare_exchange_strong(seen, HubGreenlet::parked);
+}
+
+void block_thread(HubGreenlet& self, Deadline deadline) noexcept {
+  const auto since_boot = deadline.when().time_since_epoch();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
+  const timespec until{seconds.count(), (since_boot - seconds).count()};
+  const int saved = errno;
+  while (self.parking.load() == HubGreenlet::parked) {
+    syscall(SYS_futex, &self.parking, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, HubGreenlet::parked,
+            deadline.is_never() ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
+    std::uint32_t seen = HubGreenlet::parked;
+    if (deadline.has_passed()) self.parking.compare_exchange_strong(seen, HubGreenlet::timed_out);
+  }
+  errno = saved;
+}
+
+}  // namespace
+
+HubGreenlet& current_or_thread() {
+  if (current != nullptr) return *current;
+  struct PlainThread : HubGreenlet {};
+  static thread_local PlainThread thread;
+  return thread;
+}
+
+Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
+  if (self.home == nullptr) {
+    if (begin(self)) block_thread(self, deadline);
+    return take_outcome(self);
+  }
+  const Runtime runtime;
+  Hub& hub = *self.home;
+  if (begin(self)) {
+    self.waits_for = why;
+    ++hub.statistics().parks;
+    if (!deadline.is_never()) {
+      self.deadline = deadline;
+      hub.deadlines().add(self);
+    }
+    hub.stop_running(self);
+    if (self.is_linked()) hub.deadlines().remove(self);
+    self.waits_for = nullptr;
+  }
+  return take_outcome(self);
+}
+
+void unpark(HubGreenlet& greenlet, Wake how, Order order) noexcept {
+  std::uint32_t seen = greenlet.parking.load();
+  do {
+    if (seen != HubGreenlet::awake && seen != HubGreenlet::parked) return;
+  } while (!greenlet.parking.compare_exchange_weak(seen, outcome_of(how)));
+  if (seen == HubGreenlet::awake) return;  // it has not parked yet, and now won't
+  if (greenlet.home == nullptr) {
+    syscall(SYS_futex, &greenlet.parking, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, nullptr, nullptr, 0);
+  } else if (greenlet.home == running_hub) {
+    greenlet.home->make_ready(greenlet, order);
+  } else {
+    greenlet.home->push_foreign(greenlet);
+  }
+}
+
+bool can_park() noexcept { return current != nullptr && !in_runtime; }
+
+void yield() noexcept {
+  if (!can_park()) {
+    syscall(SYS_sched_yield);
+    return;
+  }
+  const Runtime runtime;
+  current->home->yield(*current);
+}
+
+}  // namespace evergreen::core

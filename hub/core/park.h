@@ -1,0 +1,56 @@
+// park and unpark: the only way to stop, and to go on.
+//
+// The protocol. Whoever waits
+//   1. calls prepare_to_park();
+//   2. publishes itself: links a waiter into some list, under that list's lock;
+//   3. parks;
+//   4. takes the list's lock, and unlinks the waiter if it still is linked. Linked still: nobody woke it for that list.
+// Whoever wakes
+//   a. takes the list's lock, unlinks the waiter, and calls unpark() before it lets go of the lock.
+//
+// HubGreenlet::parking is the word they compete for:
+//
+//     awake  --park-->  parked  --unpark, deadline-->  woken | timed_out | interrupted  --park returns-->  awake
+//     awake  --unpark, between 1 and 3-->  woken | interrupted:  park then returns at once
+//
+// Each arrow is one atomic exchange, so exactly one of several wakers wins, and only the winner of `parked -> ...` makes
+// the greenlet ready: it can't be on a run queue twice. No wake-up is lost, because unpark() before park() is kept. And
+// no waker ever touches a greenlet that has gone on: it holds the lock that step 4 needs. (For lists that belong to one
+// hub, such as Descriptors, "the lock" is that only the hub's driver uses them.)
+#pragma once
+
+#include "hub/core/hub_greenlet.h"
+#include "hub/deadline.h"
+
+namespace evergreen::core {
+
+// The running greenlet, or nullptr: on a loop stack, and on kernel threads that drive no hub. In the TLS block, so it is
+// right on every stack without a call.
+extern constinit thread_local HubGreenlet* current;
+
+// The hub that the running stack belongs to, or nullptr on kernel threads that drive none.
+extern constinit thread_local Hub* running_hub;
+
+// The running greenlet; for a plain kernel thread an object that stands for it (park() then blocks that thread).
+HubGreenlet& current_or_thread();
+
+// Step 1. Only the running greenlet itself.
+inline void prepare_to_park(HubGreenlet& self) noexcept { self.parking.store(HubGreenlet::awake); }
+
+// Step 3. Stops the running greenlet (self must be current_or_thread()) until unpark() or until `deadline` has passed;
+// `why` is a literal that names the call. errno is kept. Not on a loop stack.
+Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept;
+
+// Makes `greenlet` ready. Any kernel thread, in the scope of a Runtime that is not nested(). Does nothing if it has been
+// woken already.
+// `first`: ahead of all that are ready already, where the caller drives its hub.
+enum class Order : bool { last, first };
+void unpark(HubGreenlet& greenlet, Wake how, Order order = Order::last) noexcept;
+
+// Lets every other ready greenlet of this hub run first. For a plain kernel thread: sched_yield(2).
+void yield() noexcept;
+
+// Whether the running code is a greenlet that may park: not hub code, nor a signal handler that interrupted it.
+[[nodiscard]] bool can_park() noexcept;
+
+}  // namespace evergreen::core

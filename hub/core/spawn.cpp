@@ -1,0 +1,27 @@
+#include "hub/core/spawn.h"
+
+#include <new>
+
+#include "greenlet/static_tls.h"
+
+namespace evergreen::core {
+
+Place take_place(std::size_t size) {
+  StackPool* pool = StackPool::of_size(size);
+  Stack* stack = pool == nullptr ? nullptr : pool->take();
+  if (stack == nullptr) throw std::bad_alloc();
+  const std::uintptr_t block = stack->take_tls_block();
+  if (block == 0) {
+    StackPool::give(*stack);
+    throw std::bad_alloc();
+  }
+  add_live_block(*stack);
+  return {stack, block, stack->low(), 0};
+}
+
+void give_place(Stack& stack) noexcept {
+  remove_live_block(stack);
+  StackPool::give(stack);
+}
+
+}  // namespace evergreen::core

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <compare>
+
+namespace evergreen {
+
+// A point in time until which to wait. Always the last parameter; relative times exist only where a caller has one.
+//
+//     event.wait(Deadline::in(500ms));
+//
+// On CLOCK_MONOTONIC. Threads: a value, usable anywhere.
+class Deadline {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  static constexpr Deadline never() noexcept { return Deadline(Clock::time_point::max()); }
+  static Deadline now() noexcept { return Deadline(Clock::now()); }
+  static constexpr Deadline at(Clock::time_point when) noexcept { return Deadline(when); }
+
+  // `length` from now: at once if negative, never() if beyond what the clock can count.
+  template <class Rep, class Period>
+  static Deadline in(std::chrono::duration<Rep, Period> length) noexcept {
+    const auto now = Clock::now();
+    const std::chrono::duration<double> room = Clock::time_point::max() - now;
+    if (std::chrono::duration<double>(length) >= room) return never();
+    return Deadline(now + std::chrono::ceil<Clock::duration>(length));
+  }
+
+  [[nodiscard]] constexpr bool is_never() const noexcept { return when_ == Clock::time_point::max(); }
+  [[nodiscard]] bool has_passed() const noexcept { return !is_never() && Clock::now() >= when_; }
+  [[nodiscard]] constexpr Clock::time_point when() const noexcept { return when_; }
+
+  constexpr auto operator<=>(const Deadline&) const = default;
+
+ private:
+  constexpr explicit Deadline(Clock::time_point when) noexcept : when_(when) {}
+
+  Clock::time_point when_;
+};
+
+}  // namespace evergreen
