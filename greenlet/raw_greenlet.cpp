@@ -46,6 +46,8 @@ RawGreenlet::RawGreenlet() noexcept : block_(arch::thread_pointer()) {}
 RawGreenlet::RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block, Entry entry)
     : context_(start(low, size, entry)), block_(block) {}
 
+RawGreenlet::~RawGreenlet() = default;
+
 boost::context::fiber RawGreenlet::start(std::byte* low, std::size_t size, Entry entry) {
   boost::context::stack_context stack;
   stack.sp = low + size;

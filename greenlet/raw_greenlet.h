@@ -35,6 +35,9 @@ class RawGreenlet {
   [[nodiscard]] std::uintptr_t block() const noexcept { return block_; }
 
  protected:
+  // Precondition: dead, or a kernel thread's own stack. Boost unwinds a stack that is only parked.
+  ~RawGreenlet();
+
   // Called once, on the stack of whoever runs next, as soon as this greenlet is off its stack for good: from then on
   // the stack may be given back.
   void (*when_dead_)(RawGreenlet& self) noexcept = nullptr;

@@ -129,6 +129,12 @@ void enter_tls_block() {
   errno = 0;
 }
 
+int thread_id() noexcept {
+  int id;
+  std::memcpy(&id, bytes(arch::thread_pointer()) + glibc().tid, sizeof id);
+  return id;
+}
+
 void run_thread_destructors() {
   const std::uintptr_t block = arch::thread_pointer();
   glibc().run_tls_destructors();

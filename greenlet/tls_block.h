@@ -27,4 +27,7 @@ void run_thread_destructors();
 // Sets up what glibc wants of the running code's block before anything else: call first on a new stack.
 void enter_tls_block();
 
+// The running block's thread id, by which glibc's mutexes know their owner.
+int thread_id() noexcept;
+
 }  // namespace evergreen

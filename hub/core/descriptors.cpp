@@ -12,14 +12,14 @@ void Descriptors::Side::on_event(FdWatcher& watcher, void* argument, bool error)
     watcher.forget();
     side.interrupt_all();
   } else if (FdWaiter* waiter = side.waiters.pop_front()) {
-    unpark(waiter->greenlet, Wake::woken);
+    unpark(*waiter->greenlet, Wake::woken);
   } else {
     watcher.stop(side.owner.loop_);
   }
 }
 
 void Descriptors::Side::interrupt_all() noexcept {
-  while (FdWaiter* waiter = waiters.pop_front()) unpark(waiter->greenlet, Wake::interrupted);
+  while (FdWaiter* waiter = waiters.pop_front()) unpark(*waiter->greenlet, Wake::interrupted);
 }
 
 Descriptors::Record* Descriptors::find(int fd) noexcept {

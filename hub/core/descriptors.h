@@ -15,9 +15,7 @@ using Direction = FdWatcher::Direction;
 // One greenlet's interest in one direction of one descriptor; lives on its stack while it waits. A greenlet may have
 // several at once: the first event wakes it.
 struct FdWaiter : Link<FdWaiter> {  // Descriptors::Side::waiters
-  explicit FdWaiter(HubGreenlet& who) noexcept : greenlet(who) {}
-
-  HubGreenlet& greenlet;
+  HubGreenlet* greenlet = nullptr;
 };
 
 // One hub's record of descriptors. Threads: the one that drives the hub, in runtime.
@@ -41,6 +39,9 @@ class Descriptors {
   static void remove(FdWaiter& waiter) noexcept {
     if (waiter.is_linked()) waiter.unlink();
   }
+
+  // Whether anybody has ever waited for `fd` here.
+  [[nodiscard]] bool knows(int fd) noexcept { return find(fd) != nullptr; }
 
   // `fd` is about to be closed, or to mean something else: its waiters are interrupted, its next owner starts afresh.
   void forget(int fd) noexcept;

@@ -1,5 +1,7 @@
 #include "hub/core/hub.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <new>
 
@@ -39,7 +41,8 @@ Hub::Hub(HubGreenlet& main)
     : loop_([](void* self) { if (auto* act = static_cast<Hub*>(self)->on_wake) act(); }, this),
       deadlines_(loop_),
       descriptors_(loop_),
-      main_(main) {
+      main_(main),
+      process_(getpid()) {
   const Place place = take_place(loop_stack_size);
   loop_greenlet_ = new (place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet)))
       RawGreenlet(place.low, static_cast<std::size_t>(place.stack->high() - place.low), place.block, loop_entry);
@@ -139,6 +142,8 @@ RawGreenlet& Hub::leave_for_ever(HubGreenlet&) noexcept {
   HubGreenlet* next = next_ready();
   return next != nullptr ? static_cast<RawGreenlet&>(*next) : *loop_greenlet_;
 }
+
+void Hub::wake() noexcept { loop_.wake(); }
 
 void Hub::push_foreign(HubGreenlet& greenlet) noexcept {
   inbox_.push(greenlet);

@@ -1,7 +1,8 @@
 // A hub: a libev loop, a run queue, and the greenlets that it runs. gevent.hub.Hub.
 #pragma once
 
-#include <atomic>
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -51,11 +52,12 @@ class Hub {
   Descriptors& descriptors() noexcept { return descriptors_; }
   Statistics& statistics() noexcept { return statistics_; }
   HubGreenlet& main_greenlet() noexcept { return main_; }
+  [[nodiscard]] pid_t process() const noexcept { return process_; }
   [[nodiscard]] std::size_t alive() const noexcept { return alive_; }
 
   // From any kernel thread; wake() from signal handlers too.
   void push_foreign(HubGreenlet& greenlet) noexcept;
-  void wake() noexcept { loop_.wake(); }
+  void wake() noexcept;
 
   // Called on the loop's stack whenever wake() was: for what a signal handler could not do on the spot.
   void (*on_wake)() noexcept = nullptr;
@@ -82,6 +84,7 @@ class Hub {
   std::size_t short_round_ = 64;  // switches that lately fitted into a millisecond; 1 to 64
   Deadline::Clock::time_point round_began_{}, round_ended_{};
   std::size_t alive_ = 1;
+  const pid_t process_;
   Statistics statistics_;
 };
 

@@ -97,8 +97,6 @@ void unpark(HubGreenlet& greenlet, Wake how, Order order) noexcept {
   }
 }
 
-bool can_park() noexcept { return current != nullptr && !in_runtime; }
-
 void yield() noexcept {
   if (!can_park()) {
     syscall(SYS_sched_yield);

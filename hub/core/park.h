@@ -20,6 +20,7 @@
 #pragma once
 
 #include "hub/core/hub_greenlet.h"
+#include "hub/core/runtime.h"
 #include "hub/deadline.h"
 
 namespace evergreen::core {
@@ -51,6 +52,6 @@ void unpark(HubGreenlet& greenlet, Wake how, Order order = Order::last) noexcept
 void yield() noexcept;
 
 // Whether the running code is a greenlet that may park: not hub code, nor a signal handler that interrupted it.
-[[nodiscard]] bool can_park() noexcept;
+[[nodiscard]] inline bool can_park() noexcept { return current != nullptr && !in_runtime; }
 
 }  // namespace evergreen::core

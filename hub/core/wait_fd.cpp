@@ -1,0 +1,63 @@
+#include "hub/core/wait_fd.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <new>
+
+#include "hub/core/hub.h"
+
+namespace evergreen::core {
+namespace {
+
+Wake sleep_a_little(const char* why, Deadline deadline) noexcept {
+  sleep_until(std::min(deadline, Deadline::in(std::chrono::milliseconds(1))), why);
+  return deadline.has_passed() ? Wake::timed_out : Wake::woken;
+}
+
+Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const char* why, Deadline deadline) noexcept {
+  HubGreenlet& self = *current;
+  FdWaiter* const first = waiters;
+  bool complete = true;
+  prepare_to_park(self);
+  {
+    const Runtime runtime;
+    Descriptors& descriptors = self.home->descriptors();
+    const auto add = [&](int fd, Direction direction) {
+      waiters->greenlet = &self;
+      complete = descriptors.add(fd, direction, *waiters++) && complete;
+    };
+    for (const FdInterest& interest : interests) {
+      if (interest.read) add(interest.fd, Direction::read);
+      if (interest.write) add(interest.fd, Direction::write);
+    }
+  }
+  const Wake wake = complete ? park(self, why, deadline) : sleep_a_little(why, deadline);
+  const Runtime runtime;
+  for (FdWaiter* waiter = first; waiter != waiters; ++waiter) Descriptors::remove(*waiter);
+  return wake;
+}
+
+}  // namespace
+
+Wake wait_fd(int fd, Direction direction, const char* why, Deadline deadline) noexcept {
+  const FdInterest interest{fd, direction == Direction::read, direction == Direction::write};
+  FdWaiter waiter;
+  return wait_any({&interest, 1}, &waiter, why, deadline);
+}
+
+Wake wait_any_fd(std::span<const FdInterest> interests, const char* why, Deadline deadline) noexcept {
+  std::array<FdWaiter, 16> few;
+  if (interests.size() * 2 <= few.size()) return wait_any(interests, few.data(), why, deadline);
+  const std::unique_ptr<FdWaiter[]> many(new (std::nothrow) FdWaiter[interests.size() * 2]);
+  if (many == nullptr) return sleep_a_little(why, deadline);
+  return wait_any(interests, many.get(), why, deadline);
+}
+
+void sleep_until(Deadline deadline, const char* why) noexcept {
+  HubGreenlet& self = *current;
+  prepare_to_park(self);
+  park(self, why, deadline);
+}
+
+}  // namespace evergreen::core

@@ -1,0 +1,27 @@
+// Waiting for descriptors, from a greenlet.
+#pragma once
+
+#include <span>
+
+#include "hub/core/descriptors.h"
+#include "hub/core/park.h"
+
+namespace evergreen::core {
+
+struct FdInterest {
+  int fd;
+  bool read, write;
+};
+
+// Park the running greenlet until `fd` may be ready (woken), the deadline has passed (timed_out) or fd was closed
+// (interrupted). "May": somebody else may take the data first; try, and wait again. `why` is a literal that names the
+// call. Precondition: can_park(). Where memory is short they sleep for a millisecond and say woken.
+Wake wait_fd(int fd, Direction direction, const char* why, Deadline deadline) noexcept;
+
+// The same for several at once.
+Wake wait_any_fd(std::span<const FdInterest> interests, const char* why, Deadline deadline) noexcept;
+
+// Parks until the deadline, which is the only end.
+void sleep_until(Deadline deadline, const char* why) noexcept;
+
+}  // namespace evergreen::core

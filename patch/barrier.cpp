@@ -1,0 +1,52 @@
+// Barriers and spin locks.
+
+#include "patch/shim.h"
+#include "patch/wait_table.h"
+
+namespace evergreen::patch {
+namespace {
+
+// glibc's struct pthread_barrier, of which only the counters of the present round are ours to write. Zero between
+// rounds, as after pthread_barrier_init: so pthread_barrier_destroy finds nothing to wait for.
+struct Barrier {
+  unsigned in;
+  unsigned round;
+  unsigned count;
+  int shared;
+  unsigned out;
+};
+static_assert(sizeof(Barrier) <= sizeof(pthread_barrier_t));
+
+}  // namespace
+}  // namespace evergreen::patch
+
+using namespace evergreen;
+using namespace evergreen::patch;
+
+// Parks until the round is complete. No cancellation point. Restarts after a signal.
+SHIM int pthread_barrier_wait(pthread_barrier_t* address) noexcept {
+  auto* barrier = reinterpret_cast<Barrier*>(address);  // glibc does the same
+  if (!started() || core::in_runtime || barrier->shared != 0) return real.pthread_barrier_wait(address);
+  Sleeper sleeper(address, Sleeper::Kind::lock);
+  core::prepare_to_park(sleeper.greenlet);
+  add(sleeper);
+  if (std::atomic_ref(barrier->in).fetch_add(1) + 1 == barrier->count) {
+    std::atomic_ref(barrier->in).store(0);
+    remove(sleeper);
+    wake(address, barrier->count - 1);
+    return PTHREAD_BARRIER_SERIAL_THREAD;
+  }
+  do {
+    core::park(sleeper.greenlet, "pthread_barrier_wait", Deadline::never());
+  } while (sleeper.is_linked());
+  remove(sleeper);  // the waker still holds the lock
+  return 0;
+}
+
+// Spinning against an owner that is parked on the same kernel thread would never end.
+SHIM int pthread_spin_lock(pthread_spinlock_t* lock) noexcept {
+  if (!on_greenlet()) return real.pthread_spin_lock(lock);
+  int result;
+  while ((result = pthread_spin_trylock(lock)) == EBUSY) core::yield();
+  return result;
+}

@@ -1,0 +1,104 @@
+// How a blocking call on one descriptor becomes a park: try without blocking, wait, try again.
+//
+// O_NONBLOCK is never set for that: the flag belongs to the open file, which other processes may share. Sockets take
+// MSG_DONTWAIT; pipes and the like RWF_NOWAIT; the rest is polled first, and then called when ready.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "hub/core/wait_fd.h"
+#include "patch/fd_traits.h"
+#include "patch/shim.h"
+
+namespace evergreen::patch {
+
+using core::Direction;
+
+// Parks until `fd` may be ready. Returns 0, or what the call must fail with: EBADF if another greenlet closed it, EAGAIN
+// when `deadline` (of SO_RCVTIMEO, SO_SNDTIMEO) has passed.
+inline int wait_ready(int fd, Direction direction, const char* why, Deadline deadline) noexcept {
+  switch (core::wait_fd(fd, direction, why, deadline)) {
+    case core::Wake::woken: return 0;
+    case core::Wake::timed_out: return EAGAIN;
+    case core::Wake::interrupted: return EBADF;
+  }
+  __builtin_unreachable();
+}
+
+// Is `fd` ready now, or in a state (error, hang-up, not open) in which the call will not block?
+inline bool is_ready(int fd, Direction direction) noexcept {
+  pollfd state{fd, static_cast<short>(direction == Direction::read ? POLLIN : POLLOUT), 0};
+  return real.poll(&state, 1, 0) != 0;
+}
+
+// A blocking input call on a socket. attempt(done, flags) is libc's call, with `flags` added, for what is left after the
+// first `done` bytes; wanted() is the size of the whole. With `all` (MSG_WAITALL) a stream is read until that is there.
+//
+// After a short read of a stream nothing is left to read: the next call waits at once, which saves the EAGAIN.
+template <class Wanted, class Attempt>
+ssize_t receive(int fd, const FdTraits& traits, Wanted wanted, bool all, const char* why, Attempt attempt) {
+  if (traits.nonblocking) return attempt(0, 0);
+  const KeepErrno keep;
+  const bool is_stream = traits.kind == FdKind::stream;
+  const Deadline deadline = socket_deadline(fd, traits, SO_RCVTIMEO);
+  std::size_t done = 0;
+  for (bool wait_first = traits.drained;; wait_first = true) {
+    if (wait_first) {
+      const int error = wait_ready(fd, Direction::read, why, deadline);
+      if (error != 0) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail(error);
+    }
+    const ssize_t got = attempt(done, MSG_DONTWAIT);
+    if (got < 0) {
+      if (errno == EAGAIN) continue;
+      return done != 0 ? keep(static_cast<ssize_t>(done)) : -1;
+    }
+    done += static_cast<std::size_t>(got);
+    const bool drained = got > 0 && is_stream && done < wanted();
+    if (drained && all) continue;
+    if (drained != traits.drained) set_drained(fd, drained);
+    return keep(static_cast<ssize_t>(done));
+  }
+}
+
+// A blocking output call on a socket; attempt and size as above. A stream takes all of it. If it fails half way, what
+// it took counts, and no second SIGPIPE is raised.
+template <class Size, class Attempt>
+ssize_t transmit(int fd, const FdTraits& traits, Size size, const char* why, Attempt attempt) {
+  if (traits.nonblocking) return attempt(0, 0);
+  const KeepErrno keep;
+  std::size_t done = 0;
+  Deadline deadline = Deadline::never();
+  for (;;) {
+    const ssize_t sent = attempt(done, done == 0 ? MSG_DONTWAIT : MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0) {
+      done += static_cast<std::size_t>(sent);
+      if (sent == 0 || traits.kind != FdKind::stream || done >= size()) return keep(static_cast<ssize_t>(done));
+      continue;
+    }
+    if (errno != EAGAIN) return done != 0 ? keep(static_cast<ssize_t>(done)) : -1;
+    if (deadline.is_never()) deadline = socket_deadline(fd, traits, SO_SNDTIMEO);
+    const int error = wait_ready(fd, Direction::write, why, deadline);
+    if (error != 0) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail(error);
+  }
+}
+
+// A scatter list with the first `done` bytes taken off, for the rest of a partial transfer.
+class RestOf {
+ public:
+  RestOf(const iovec* list, std::size_t count, std::size_t done);
+  ~RestOf() { delete[] list_; }
+  RestOf(const RestOf&) = delete;
+  RestOf& operator=(const RestOf&) = delete;
+
+  [[nodiscard]] iovec* list() const noexcept { return list_; }
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+
+ private:
+  iovec* list_;
+  std::size_t count_ = 0;
+};
+
+std::size_t total_size(const iovec* list, std::size_t count) noexcept;
+
+}  // namespace evergreen::patch

@@ -1,0 +1,86 @@
+// Condition variables wait in the table alone: a waiter is in it before it lets go of the mutex, so no signal can fall in
+// between. glibc's own state stays untouched (as after pthread_cond_init), but for the attributes kept in it.
+
+#include "patch/clock.h"
+#include "patch/mutex.h"
+#include "patch/shim.h"
+#include "patch/wait_table.h"
+
+namespace evergreen::patch {
+namespace {
+
+// pthread_cond_t::__data.__wrefs, low bits.
+constexpr unsigned process_shared_bit = 1, monotonic_bit = 2;
+
+bool is_shared(const pthread_cond_t& condition) noexcept {
+  return (condition.__data.__wrefs & process_shared_bit) != 0;
+}
+
+// A signal from another process reaches nobody here. POSIX allows a wait to end for no reason; so this one ends every
+// millisecond, and the program looks itself.
+int wait_shared(pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
+  if (const int error = unlock_mutex(mutex)) return error;
+  core::HubGreenlet& self = core::current_or_thread();
+  core::prepare_to_park(self);
+  core::park(self, why, std::min(deadline, Deadline::in(std::chrono::milliseconds(1))));
+  const int locked = lock_mutex(mutex, why, Deadline::never());
+  return locked == 0 && deadline.has_passed() ? ETIMEDOUT : locked;
+}
+
+int wait(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
+  if (is_shared(*condition)) return wait_shared(mutex, why, deadline);
+  Sleeper sleeper(condition, Sleeper::Kind::lock);
+  core::prepare_to_park(sleeper.greenlet);
+  add(sleeper);
+  if (const int error = unlock_mutex(mutex)) {
+    if (!remove(sleeper)) wake(condition, 1);
+    return error;
+  }
+  core::park(sleeper.greenlet, why, deadline);
+  const bool timed_out = remove(sleeper);
+  const int locked = lock_mutex(mutex, why, Deadline::never());
+  return locked == 0 && timed_out ? ETIMEDOUT : locked;
+}
+
+bool parks() noexcept { return started() && !core::in_runtime; }
+
+}  // namespace
+}  // namespace evergreen::patch
+
+using namespace evergreen;
+using namespace evergreen::patch;
+
+// Parks until signalled. Cancellation point. May end for no reason.
+SHIM int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex) {
+  if (!parks()) return real.pthread_cond_wait(condition, mutex);
+  return wait(condition, mutex, "pthread_cond_wait", Deadline::never());
+}
+
+// Parks until signalled. Cancellation point. May end for no reason.
+SHIM int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mutex, const timespec* until) {
+  if (!parks()) return real.pthread_cond_timedwait(condition, mutex, until);
+  if (!is_valid(*until)) return EINVAL;
+  const bool monotonic = (condition->__data.__wrefs & monotonic_bit) != 0;
+  return wait(condition, mutex, "pthread_cond_timedwait",
+              deadline_on(monotonic ? CLOCK_MONOTONIC : CLOCK_REALTIME, *until));
+}
+
+// Parks until signalled. Cancellation point. May end for no reason.
+SHIM int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock,
+                                const timespec* until) {
+  const bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
+  if (!parks() || !known) return real.pthread_cond_clockwait(condition, mutex, clock, until);
+  if (!is_valid(*until)) return EINVAL;
+  return wait(condition, mutex, "pthread_cond_clockwait", deadline_on(clock, *until));
+}
+
+// libc's is for kernel threads that began to wait before there was a hub, and for other processes; it costs a load.
+SHIM int pthread_cond_signal(pthread_cond_t* condition) noexcept {
+  if (started() && patch::wake(condition, 1) != 0) return 0;
+  return real.pthread_cond_signal(condition);
+}
+
+SHIM int pthread_cond_broadcast(pthread_cond_t* condition) noexcept {
+  if (started()) patch::wake(condition, SIZE_MAX);
+  return real.pthread_cond_broadcast(condition);
+}

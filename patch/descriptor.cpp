@@ -1,0 +1,86 @@
+// Calls that give a descriptor's number another meaning, or change how it behaves.
+
+#include <sys/ioctl.h>
+
+#include "patch/fd_traits.h"
+#include "patch/shim.h"
+
+namespace evergreen::patch {
+namespace {
+
+int duplicated(int fd) noexcept {
+  note_duplicate(fd);
+  return fd;
+}
+
+// dup2 closes `to`, but only if it succeeds.
+void note_replaced(int from, int to) noexcept {
+  if (started() && from != to && real.fcntl(from, F_GETFD) >= 0) note_gone(to);
+}
+
+template <class Call>
+int noted_fcntl(Call call, int fd, int command, long argument) {
+  const int result = call(fd, command, argument);
+  if (command == F_SETFL) note_changed(fd);
+  if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) note_duplicate(result);
+  return result;
+}
+
+}  // namespace
+}  // namespace evergreen::patch
+
+using namespace evergreen::patch;
+
+SHIM int close(int fd) {
+  if (started()) note_gone(fd);
+  return real.close(fd);
+}
+
+SHIM int __close(int fd) { return close(fd); }
+
+// The close inside it passes no shim. What it must write first may still block.
+SHIM int fclose(FILE* stream) {
+  if (started() && stream != nullptr) note_gone(fileno(stream));
+  return real.fclose(stream);
+}
+
+SHIM int dup(int fd) noexcept { return duplicated(real.dup(fd)); }
+
+SHIM int dup2(int from, int to) noexcept {
+  note_replaced(from, to);
+  return duplicated(real.dup2(from, to));
+}
+
+SHIM int __dup2(int from, int to) { return dup2(from, to); }
+
+SHIM int dup3(int from, int to, int flags) noexcept {
+  note_replaced(from, to);
+  return duplicated(real.dup3(from, to, flags));
+}
+
+// Variadic in C, for at most one argument that is at most a long wide. On x86-64 that one is passed like a named one.
+SHIM int evergreen_fcntl(int fd, int command, long argument) asm("fcntl");
+SHIM int evergreen_fcntl(int fd, int command, long argument) { return noted_fcntl(real.fcntl, fd, command, argument); }
+
+SHIM int evergreen___fcntl(int fd, int command, long argument) asm("__fcntl");
+SHIM int evergreen___fcntl(int fd, int command, long argument) {
+  return noted_fcntl(real.fcntl, fd, command, argument);
+}
+
+SHIM int evergreen_fcntl64(int fd, int command, long argument) asm("fcntl64");
+SHIM int evergreen_fcntl64(int fd, int command, long argument) {
+  return noted_fcntl(real.fcntl64, fd, command, argument);
+}
+
+SHIM int evergreen_ioctl(int fd, unsigned long request, long argument) asm("ioctl");
+SHIM int evergreen_ioctl(int fd, unsigned long request, long argument) {
+  const int result = real.ioctl(fd, request, argument);
+  if (request == FIONBIO) note_changed(fd);
+  return result;
+}
+
+SHIM int setsockopt(int fd, int level, int option, const void* value, socklen_t size) noexcept {
+  const int result = real.setsockopt(fd, level, option, value, size);
+  if (level == SOL_SOCKET && (option == SO_RCVTIMEO || option == SO_SNDTIMEO)) note_changed(fd);
+  return result;
+}

@@ -1,0 +1,47 @@
+// epoll_wait: an epoll descriptor is itself readable while it has events, so the hub's loop can wait for it.
+
+#include "patch/blocking.h"
+#include "patch/clock.h"
+#include "patch/poll_wait.h"
+
+namespace evergreen::patch {
+namespace {
+
+// epoll_pwait with a zero timeout delivers no signal that its mask lets through; ppoll does. -1 with EINTR then.
+int let_signals_in(int epoll, const sigset_t* mask) noexcept {
+  if (mask == nullptr) return 0;
+  pollfd state{epoll, POLLIN, 0};
+  constexpr timespec at_once{};
+  const int result = real.ppoll(&state, 1, &at_once, mask);
+  return result < 0 ? result : 0;
+}
+
+int epoll_until(int epoll, epoll_event* events, int most, const sigset_t* mask, const char* why, Deadline deadline) {
+  const KeepErrno keep;
+  for (;;) {
+    const int ready = real.epoll_wait(epoll, events, most, 0);
+    if (ready != 0) return keep(ready);
+    if (deadline.has_passed()) return keep(0);
+    if (let_signals_in(epoll, mask) < 0) return -1;
+    const int error = wait_ready(epoll, Direction::read, why, slice(deadline, mask));
+    if (error != 0 && error != EAGAIN) return fail(error);
+  }
+}
+
+}  // namespace
+}  // namespace evergreen::patch
+
+using namespace evergreen;
+using namespace evergreen::patch;
+
+// Waits for events. Cancellation point. A signal ends it.
+SHIM int epoll_wait(int epoll, epoll_event* events, int most, int timeout) {
+  if (!on_greenlet() || timeout == 0) return real.epoll_wait(epoll, events, most, timeout);
+  return epoll_until(epoll, events, most, nullptr, "epoll_wait", deadline_in_milliseconds(timeout));
+}
+
+// Waits for events. Cancellation point. A signal ends it.
+SHIM int epoll_pwait(int epoll, epoll_event* events, int most, int timeout, const sigset_t* mask) {
+  if (!on_greenlet() || timeout == 0) return real.epoll_pwait(epoll, events, most, timeout, mask);
+  return epoll_until(epoll, events, most, mask, "epoll_pwait", deadline_in_milliseconds(timeout));
+}

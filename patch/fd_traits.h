@@ -1,0 +1,54 @@
+// What a blocking call must know of a descriptor, remembered from call to call.
+#pragma once
+
+#include <cstdint>
+
+#include "hub/deadline.h"
+
+namespace evergreen::patch {
+
+enum class FdKind : std::uint8_t {
+  unknown,
+  stream,       // connected byte stream: TCP, AF_UNIX
+  messages,     // any other socket
+  nowait,       // preadv2 and pwritev2 take RWF_NOWAIT: pipes, timerfd, reading eventfd
+  poll_first,   // they don't: ttys, inotify, writing eventfd, ...
+  never_waits,  // regular files, directories, block devices; and what is no open descriptor
+};
+
+struct FdTraits {
+  FdKind kind = FdKind::unknown;
+  bool nonblocking = false;  // O_NONBLOCK as the program set it. Sockets only: others are asked each time
+  bool timeouts = false;     // SO_RCVTIMEO or SO_SNDTIMEO is set
+  bool drained = false;      // the last read of a stream took less than it asked for: nothing is left
+
+  [[nodiscard]] bool is_socket() const noexcept { return kind == FdKind::stream || kind == FdKind::messages; }
+};
+
+// One load when known; else asks the kernel. errno is kept. Any kernel thread.
+FdTraits traits_of(int fd) noexcept;
+
+// Corrections by those who find out more.
+void set_drained(int fd, bool drained) noexcept;
+void set_poll_first(int fd) noexcept;
+
+// An accepted socket, of which the listener says all.
+void note_accepted(int fd, int listener, bool nonblocking) noexcept;
+
+// The number means another open file from now on, or none: what we knew of it is void, and greenlets that still wait
+// for it get EBADF. Call before the close, while the number can't have a new owner yet.
+void note_gone(int fd) noexcept;
+
+// Its flags or timeouts change; so may those of any duplicate.
+void note_changed(int fd) noexcept;
+
+// `fd` is a new number for an open file that has another.
+void note_duplicate(int fd) noexcept;
+
+// Is O_NONBLOCK set now? A system call.
+bool is_nonblocking(int fd) noexcept;
+
+// When a call on this socket must give up with EAGAIN: now + SO_RCVTIMEO or SO_SNDTIMEO (`option`).
+Deadline socket_deadline(int fd, const FdTraits& traits, int option) noexcept;
+
+}  // namespace evergreen::patch

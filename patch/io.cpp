@@ -1,0 +1,179 @@
+// read and write, on whatever the descriptor is.
+
+#include "patch/blocking.h"
+
+namespace evergreen::patch {
+namespace {
+
+// A blocking read of what is no socket. attempt() tries with RWF_NOWAIT, blocking() is the plain call.
+template <class Attempt, class Blocking>
+ssize_t read_file(int fd, FdKind kind, const char* why, Attempt attempt, Blocking blocking) {
+  const KeepErrno keep;
+  for (;;) {
+    if (kind == FdKind::nowait) {
+      const ssize_t got = attempt();
+      if (got >= 0) return keep(got);
+      if (errno == EOPNOTSUPP) {
+        set_poll_first(fd);
+        kind = FdKind::poll_first;
+        continue;
+      }
+      if (errno != EAGAIN || is_nonblocking(fd)) return -1;
+    } else if (kind == FdKind::never_waits || is_ready(fd, Direction::read) || is_nonblocking(fd)) {
+      return keep(blocking());
+    }
+    if (const int error = wait_ready(fd, Direction::read, why, Deadline::never())) return fail(error);
+  }
+}
+
+// The same for writing all of size() bytes; attempt(done) writes what is left after `done`. Whether RWF_NOWAIT works
+// shows at the first attempt, so blocking() never has to finish what an attempt began.
+template <class Size, class Attempt, class Blocking>
+ssize_t write_file(int fd, FdKind kind, Size size, const char* why, Attempt attempt, Blocking blocking) {
+  const KeepErrno keep;
+  std::size_t done = 0;
+  for (;;) {
+    if (kind == FdKind::nowait) {
+      const ssize_t put = attempt(done);
+      if (put >= 0) {
+        done += static_cast<std::size_t>(put);
+        if (put == 0 || done >= size()) return keep(static_cast<ssize_t>(done));
+        if (is_nonblocking(fd)) return keep(static_cast<ssize_t>(done));
+        continue;
+      }
+      if (errno == EOPNOTSUPP) {
+        set_poll_first(fd);
+        kind = FdKind::poll_first;
+        continue;
+      }
+      if (errno != EAGAIN) return done != 0 ? keep(static_cast<ssize_t>(done)) : -1;
+      if (is_nonblocking(fd)) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail(EAGAIN);
+    } else if (kind == FdKind::never_waits || is_ready(fd, Direction::write) || is_nonblocking(fd)) {
+      return keep(blocking());
+    }
+    const int error = wait_ready(fd, Direction::write, why, Deadline::never());
+    if (error != 0) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail(error);
+  }
+}
+
+// The record said socket, and it is none: closed behind our back, and the number used again.
+bool was_no_socket(int fd, ssize_t result) noexcept {
+  if (result >= 0 || errno != ENOTSOCK) return false;
+  note_changed(fd);
+  return true;
+}
+
+ssize_t read_any(int fd, void* buffer, size_t size) {
+  if (size == 0) return real.read(fd, buffer, size);  // recv would wait
+  const FdTraits traits = traits_of(fd);
+  if (!traits.is_socket()) {
+    const iovec all{buffer, size};
+    return read_file(
+        fd, traits.kind, "read", [&] { return preadv2(fd, &all, 1, -1, RWF_NOWAIT); },
+        [&] { return real.read(fd, buffer, size); });
+  }
+  const ssize_t got = receive(
+      fd, traits, [&] { return size; }, false, "read",
+      [&](std::size_t, int flags) { return real.recv(fd, buffer, size, flags); });
+  return was_no_socket(fd, got) ? real.read(fd, buffer, size) : got;
+}
+
+ssize_t write_any(int fd, const void* buffer, size_t size) {
+  const FdTraits traits = traits_of(fd);
+  const auto from = [&](std::size_t done) { return static_cast<const char*>(buffer) + done; };
+  if (!traits.is_socket()) {
+    return write_file(
+        fd, traits.kind, [&] { return size; }, "write",
+        [&](std::size_t done) {
+          const iovec rest{const_cast<char*>(from(done)), size - done};
+          return pwritev2(fd, &rest, 1, -1, RWF_NOWAIT);
+        },
+        [&] { return real.write(fd, buffer, size); });
+  }
+  const ssize_t put = transmit(fd, traits, [&] { return size; }, "write", [&](std::size_t done, int flags) {
+    if (flags != 0 && traits.kind == FdKind::messages) {  // write ends a record (MSG_EOR), send does not
+      const iovec all{const_cast<void*>(buffer), size};
+      return pwritev2(fd, &all, 1, -1, RWF_NOWAIT);
+    }
+    return flags == 0 ? real.write(fd, buffer, size) : real.send(fd, from(done), size - done, flags);
+  });
+  return was_no_socket(fd, put) ? real.write(fd, buffer, size) : put;
+}
+
+ssize_t readv_any(int fd, const iovec* list, int count) {
+  const FdTraits traits = traits_of(fd);
+  if (!traits.is_socket()) {
+    return read_file(
+        fd, traits.kind, "readv", [&] { return preadv2(fd, list, count, -1, RWF_NOWAIT); },
+        [&] { return real.readv(fd, list, count); });
+  }
+  // By preadv2 here too: unlike recvmsg it returns at once when the list has no room, as readv does.
+  return receive(
+      fd, traits, [&] { return total_size(list, static_cast<std::size_t>(count)); }, false, "readv",
+      [&](std::size_t, int flags) {
+        return flags == 0 ? real.readv(fd, list, count) : preadv2(fd, list, count, -1, RWF_NOWAIT);
+      });
+}
+
+ssize_t writev_any(int fd, const iovec* list, int count) {
+  const FdTraits traits = traits_of(fd);
+  const auto length = static_cast<std::size_t>(count);
+  const auto size = [&] { return total_size(list, length); };
+  if (!traits.is_socket()) {
+    return write_file(
+        fd, traits.kind, size, "writev",
+        [&](std::size_t done) {
+          if (done == 0) return pwritev2(fd, list, count, -1, RWF_NOWAIT);
+          const RestOf rest(list, length, done);
+          return pwritev2(fd, rest.list(), static_cast<int>(rest.count()), -1, RWF_NOWAIT);
+        },
+        [&] { return real.writev(fd, list, count); });
+  }
+  return transmit(fd, traits, size, "writev", [&](std::size_t done, int flags) {
+    if (flags == 0) return real.writev(fd, list, count);
+    if (done == 0) return pwritev2(fd, list, count, -1, RWF_NOWAIT);
+    const RestOf rest(list, length, done);
+    msghdr message{};
+    message.msg_iov = rest.list();
+    message.msg_iovlen = rest.count();
+    return real.sendmsg(fd, &message, flags);
+  });
+}
+
+}  // namespace
+}  // namespace evergreen::patch
+
+using namespace evergreen::patch;
+
+// Waits for input. Cancellation point. Restarts after a signal.
+SHIM ssize_t read(int fd, void* buffer, size_t size) {
+  if (!on_greenlet()) return real.read(fd, buffer, size);
+  return read_any(fd, buffer, size);
+}
+
+SHIM ssize_t __read(int fd, void* buffer, size_t size) { return read(fd, buffer, size); }
+
+SHIM ssize_t __read_chk(int fd, void* buffer, size_t size, size_t buffer_size) {
+  if (size > buffer_size) __chk_fail();
+  return read(fd, buffer, size);
+}
+
+// Waits for input. Cancellation point. Restarts after a signal.
+SHIM ssize_t readv(int fd, const iovec* list, int count) {
+  if (!on_greenlet() || count <= 0) return real.readv(fd, list, count);
+  return readv_any(fd, list, count);
+}
+
+// Waits for room, until all is written. Cancellation point. Restarts after a signal.
+SHIM ssize_t write(int fd, const void* buffer, size_t size) {
+  if (!on_greenlet() || size == 0) return real.write(fd, buffer, size);
+  return write_any(fd, buffer, size);
+}
+
+SHIM ssize_t __write(int fd, const void* buffer, size_t size) { return write(fd, buffer, size); }
+
+// Waits for room, until all is written. Cancellation point. Restarts after a signal.
+SHIM ssize_t writev(int fd, const iovec* list, int count) {
+  if (!on_greenlet() || count <= 0) return real.writev(fd, list, count);
+  return writev_any(fd, list, count);
+}

@@ -1,0 +1,35 @@
+// pthread_join with a deadline.
+
+#include "patch/clock.h"
+#include "patch/shim.h"
+#include "patch/thread.h"
+
+namespace evergreen::patch {
+namespace {
+
+int join_until(Thread& thread, void** result, clockid_t clock, const timespec* until, const char* why) {
+  if (until == nullptr) return thread.join(result, why, Deadline::never());
+  if (!is_valid(*until)) return EINVAL;
+  return thread.join(result, why, deadline_on(clock, *until));
+}
+
+}  // namespace
+}  // namespace evergreen::patch
+
+using namespace evergreen;
+using namespace evergreen::patch;
+
+// Parks until the thread has ended. Cancellation point. Restarts after a signal.
+SHIM int pthread_timedjoin_np(pthread_t handle, void** result, const timespec* until) {
+  Thread* thread = started() ? Thread::find(handle) : nullptr;
+  if (thread == nullptr) return real.pthread_timedjoin_np(handle, result, until);
+  return join_until(*thread, result, CLOCK_REALTIME, until, "pthread_timedjoin_np");
+}
+
+// Parks until the thread has ended. Cancellation point. Restarts after a signal.
+SHIM int pthread_clockjoin_np(pthread_t handle, void** result, clockid_t clock, const timespec* until) {
+  const bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
+  Thread* thread = started() ? Thread::find(handle) : nullptr;
+  if (thread == nullptr || !known) return real.pthread_clockjoin_np(handle, result, clock, until);
+  return join_until(*thread, result, clock, until, "pthread_clockjoin_np");
+}

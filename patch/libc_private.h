@@ -1,0 +1,40 @@
+// Functions that libc exports and no header declares: what -D_FORTIFY_SOURCE calls, and older second names.
+#pragma once
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <time.h>
+
+extern "C" {
+[[noreturn]] void __chk_fail() noexcept;
+void __pthread_register_cancel(__pthread_unwind_buf_t* buffer);
+void __pthread_unregister_cancel(__pthread_unwind_buf_t* buffer);
+ssize_t __read_chk(int fd, void* buffer, size_t size, size_t buffer_size);
+ssize_t __recv_chk(int fd, void* buffer, size_t size, size_t buffer_size, int flags);
+ssize_t __recvfrom_chk(int fd, void* buffer, size_t size, size_t buffer_size, int flags, sockaddr* address,
+                       socklen_t* address_size);
+int __poll_chk(pollfd* fds, nfds_t count, int timeout, size_t fds_size);
+int __ppoll_chk(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask, size_t fds_size);
+
+ssize_t __read(int fd, void* buffer, size_t size);
+ssize_t __write(int fd, const void* buffer, size_t size);
+ssize_t __send(int fd, const void* buffer, size_t size, int flags);
+int __connect(int fd, const sockaddr* address, socklen_t size);
+int __close(int fd);
+int __dup2(int from, int to);
+int __fcntl(int fd, int command, ...);
+int __poll(pollfd* fds, nfds_t count, int timeout);
+int __select(int count, fd_set* read, fd_set* write, fd_set* except, timeval* timeout);
+int __nanosleep(const timespec* length, timespec* remaining);
+int __sched_yield() noexcept;
+int __pthread_once(pthread_once_t* control, void (*routine)());
+int __pthread_mutex_lock(pthread_mutex_t* mutex) noexcept;
+int __pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept;
+int __pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept;
+int __pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept;
+int __pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept;
+}

@@ -1,0 +1,62 @@
+#include <atomic>
+
+#include "patch/shim.h"
+#include "patch/wait_table.h"
+
+namespace evergreen::patch {
+namespace {
+
+// glibc's values of a pthread_once_t. Above them it counts forks, to know a routine that a fork cut off.
+enum : int { fresh = 0, in_progress = 1, done = 2 };
+
+// Whatever ends the routine: an exception or pthread_exit leave the control as if it had never been called.
+class Attempt {
+ public:
+  explicit Attempt(pthread_once_t* control) noexcept : control_(control) {}
+  ~Attempt() {
+    std::atomic_ref(*control_).store(outcome);
+    wake(control_, SIZE_MAX);
+  }
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+
+  int outcome = fresh;
+
+ private:
+  pthread_once_t* control_;
+};
+
+int once(pthread_once_t* address, void (*routine)()) {
+  const std::atomic_ref<int> control(*address);
+  for (;;) {
+    int seen = control.load(std::memory_order_acquire);
+    if ((seen & done) != 0) return 0;
+    if (seen == fresh && control.compare_exchange_strong(seen, in_progress)) {
+      Attempt attempt(address);
+      routine();
+      attempt.outcome = done;
+      return 0;
+    }
+    // `elsewhere`: libc's own pthread_once may have begun it before there was a hub, and wakes nobody here.
+    if (seen != fresh) {
+      try_then_park(address, Sleeper::Kind::lock, true, "pthread_once", Deadline::never(), [&] {
+        const int now = control.load(std::memory_order_acquire);
+        return (now & in_progress) != 0 && (now & done) == 0 ? EBUSY : 0;
+      });
+    }
+  }
+}
+
+}  // namespace
+}  // namespace evergreen::patch
+
+using namespace evergreen;
+using namespace evergreen::patch;
+
+// Parks while another runs the routine. Cancellation point if the routine is one.
+SHIM int pthread_once(pthread_once_t* control, void (*routine)()) {
+  if (!started() || core::in_runtime) return real.pthread_once(control, routine);
+  return once(control, routine);
+}
+
+SHIM int __pthread_once(pthread_once_t* control, void (*routine)()) { return pthread_once(control, routine); }

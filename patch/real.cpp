@@ -1,0 +1,93 @@
+// Another library's constructor may call a hook before ours has run. So a pointer starts as a function that resolves all
+// of them and then goes on with its call: there is no moment at which `real` is not ready, and no check on the way.
+
+#include "patch/real.h"
+
+#include <cstdarg>
+#include <cstring>
+
+#include "greenlet/fatal.h"
+
+namespace evergreen::patch {
+namespace {
+
+[[gnu::constructor]] void resolve() noexcept;
+
+template <auto slot, class Function>
+struct Unresolved;
+
+template <auto slot, class R, class... A>
+struct Unresolved<slot, R (*)(A...)> {
+  static R call(A... arguments) {
+    resolve();
+    return (real.*slot)(arguments...);
+  }
+};
+
+template <auto slot, class R, class... A>
+struct Unresolved<slot, R (*)(A...) noexcept> {
+  static R call(A... arguments) noexcept {
+    resolve();
+    return (real.*slot)(arguments...);
+  }
+};
+
+// fcntl, ioctl: at most one argument follows, and none is wider than a long.
+template <auto slot, class Command>
+struct Unresolved<slot, int (*)(int, Command, ...)> {
+  static int call(int fd, Command command, ...) {
+    resolve();
+    std::va_list rest;
+    va_start(rest, command);
+    const long argument = va_arg(rest, long);
+    va_end(rest);
+    return (real.*slot)(fd, command, argument);
+  }
+};
+
+template <auto slot, class Command>
+struct Unresolved<slot, int (*)(int, Command, ...) noexcept> {
+  static int call(int fd, Command command, ...) noexcept {
+    resolve();
+    std::va_list rest;
+    va_start(rest, command);
+    const long argument = va_arg(rest, long);
+    va_end(rest);
+    return (real.*slot)(fd, command, argument);
+  }
+};
+
+struct Row {
+  const char* name;
+  const char* version;
+  void* slot;
+};
+
+constexpr const char* newest = nullptr;
+
+#define UNHOOKED(name, why)
+const Row rows[] = {
+#define HOOK(name, version, how, follows) {#name, version, &real.name},
+#include "patch/hooks.def"
+#undef HOOK
+};
+
+void resolve() noexcept {
+  for (const Row& row : rows) {
+    void* address = row.version == nullptr ? dlsym(RTLD_NEXT, row.name) : dlvsym(RTLD_NEXT, row.name, row.version);
+    if (address == nullptr) fatal("this libc has no %s, which evergreen must stand in for", row.name);
+    std::memcpy(row.slot, &address, sizeof address);
+  }
+}
+
+}  // namespace
+
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // nonnull, warn_unused_result: of no use on a pointer's type
+constinit Real real = {
+#define HOOK(name, version, how, follows) Unresolved<&Real::name, decltype(Real::name)>::call,
+#include "patch/hooks.def"
+#undef HOOK
+};
+#undef UNHOOKED
+
+}  // namespace evergreen::patch

@@ -1,0 +1,38 @@
+// libc's own functions behind our hooks.
+#pragma once
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "patch/libc_private.h"
+
+namespace evergreen::patch {
+
+// One pointer a hook, of the type that libc's header gives the function: no prototype is written twice.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // pthread_yield
+struct Real {
+#define HOOK(name, version, how, follows) decltype(&::name) name;
+#define UNHOOKED(name, why)
+#include "patch/hooks.def"
+#undef HOOK
+#undef UNHOOKED
+};
+#pragma GCC diagnostic pop
+
+// Complete at any time, for the calls of other libraries' constructors too: see real.cpp.
+extern constinit Real real;
+
+}  // namespace evergreen::patch

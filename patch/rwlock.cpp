@@ -1,0 +1,91 @@
+#include "greenlet/tls_block.h"
+#include "patch/clock.h"
+#include "patch/shim.h"
+#include "patch/wait_table.h"
+
+namespace evergreen::patch {
+namespace {
+
+bool is_self_deadlock(const pthread_rwlock_t& lock) noexcept { return lock.__data.__cur_writer == thread_id(); }
+
+// Only this kind of lock lets no reader pass a waiting writer; glibc's default prefers readers.
+bool must_queue(pthread_rwlock_t* lock) noexcept {
+  return lock->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP && writer_waits(lock);
+}
+
+int read_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline) noexcept {
+  const auto attempt = [lock] { return pthread_rwlock_tryrdlock(lock); };
+  const int result = must_queue(lock) ? EBUSY : attempt();
+  if (result != EBUSY) return result;
+  if (is_self_deadlock(*lock)) return EDEADLK;
+  return try_then_park(lock, Sleeper::Kind::reader, lock->__data.__shared != 0, why, deadline, attempt);
+}
+
+int write_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline) noexcept {
+  const auto attempt = [lock] { return pthread_rwlock_trywrlock(lock); };
+  const int result = attempt();
+  if (result != EBUSY) return result;
+  if (is_self_deadlock(*lock)) return EDEADLK;
+  return try_then_park(lock, Sleeper::Kind::lock, lock->__data.__shared != 0, why, deadline, attempt);
+}
+
+bool parks() noexcept { return started() && !core::in_runtime; }
+
+// glibc looks at the clock and the time before it looks at the lock.
+bool is_usable(clockid_t clock, const timespec* until) noexcept {
+  return (clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC) && is_valid(*until);
+}
+
+}  // namespace
+}  // namespace evergreen::patch
+
+using namespace evergreen;
+using namespace evergreen::patch;
+
+// Parks while a writer holds it. No cancellation point. Restarts after a signal.
+SHIM int pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept {
+  if (!parks()) return real.pthread_rwlock_rdlock(lock);
+  return read_lock(lock, "pthread_rwlock_rdlock", Deadline::never());
+}
+
+SHIM int __pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept { return pthread_rwlock_rdlock(lock); }
+
+// Parks while a writer holds it. No cancellation point. Restarts after a signal.
+SHIM int pthread_rwlock_timedrdlock(pthread_rwlock_t* lock, const timespec* until) noexcept {
+  if (!parks() || !is_usable(CLOCK_REALTIME, until)) return real.pthread_rwlock_timedrdlock(lock, until);
+  return read_lock(lock, "pthread_rwlock_timedrdlock", deadline_on(CLOCK_REALTIME, *until));
+}
+
+// Parks while a writer holds it. No cancellation point. Restarts after a signal.
+SHIM int pthread_rwlock_clockrdlock(pthread_rwlock_t* lock, clockid_t clock, const timespec* until) noexcept {
+  if (!parks() || !is_usable(clock, until)) return real.pthread_rwlock_clockrdlock(lock, clock, until);
+  return read_lock(lock, "pthread_rwlock_clockrdlock", deadline_on(clock, *until));
+}
+
+// Parks while others hold it. No cancellation point. Restarts after a signal.
+SHIM int pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept {
+  if (!parks()) return real.pthread_rwlock_wrlock(lock);
+  return write_lock(lock, "pthread_rwlock_wrlock", Deadline::never());
+}
+
+SHIM int __pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept { return pthread_rwlock_wrlock(lock); }
+
+// Parks while others hold it. No cancellation point. Restarts after a signal.
+SHIM int pthread_rwlock_timedwrlock(pthread_rwlock_t* lock, const timespec* until) noexcept {
+  if (!parks() || !is_usable(CLOCK_REALTIME, until)) return real.pthread_rwlock_timedwrlock(lock, until);
+  return write_lock(lock, "pthread_rwlock_timedwrlock", deadline_on(CLOCK_REALTIME, *until));
+}
+
+// Parks while others hold it. No cancellation point. Restarts after a signal.
+SHIM int pthread_rwlock_clockwrlock(pthread_rwlock_t* lock, clockid_t clock, const timespec* until) noexcept {
+  if (!parks() || !is_usable(clock, until)) return real.pthread_rwlock_clockwrlock(lock, clock, until);
+  return write_lock(lock, "pthread_rwlock_clockwrlock", deadline_on(clock, *until));
+}
+
+SHIM int pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept {
+  const int result = real.pthread_rwlock_unlock(lock);
+  if (started() && result == 0) wake_readers_or_writer(lock);
+  return result;
+}
+
+SHIM int __pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept { return pthread_rwlock_unlock(lock); }

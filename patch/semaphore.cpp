@@ -1,0 +1,70 @@
+#include <cstring>
+
+#include "patch/clock.h"
+#include "patch/shim.h"
+#include "patch/wait_table.h"
+
+namespace evergreen::patch {
+namespace {
+
+// glibc keeps the flag for other processes in the second word (struct new_sem::private); learnt from sem_init itself, so
+// that another layout is noticed and every semaphore is then taken for shared, which is slower but right.
+bool is_shared(const sem_t* semaphore) noexcept {
+  static const bool known = [] {
+    sem_t own{}, shared{};
+    unsigned long own_words[2], shared_words[2];
+    if (sem_init(&own, 0, 0) != 0 || sem_init(&shared, 1, 0) != 0) return false;
+    std::memcpy(own_words, &own, sizeof own_words);
+    std::memcpy(shared_words, &shared, sizeof shared_words);
+    return static_cast<int>(own_words[1]) == 0 && static_cast<int>(shared_words[1]) != 0;
+  }();
+  unsigned long words[2];
+  std::memcpy(words, semaphore, sizeof words);
+  return !known || static_cast<int>(words[1]) != 0;
+}
+
+int try_wait(sem_t* semaphore) noexcept {
+  if (sem_trywait(semaphore) == 0) return 0;
+  return errno == EAGAIN ? EBUSY : errno;
+}
+
+int wait(sem_t* semaphore, const char* why, Deadline deadline) noexcept {
+  const KeepErrno keep;
+  const int error = try_then_park(semaphore, Sleeper::Kind::semaphore, is_shared(semaphore), why, deadline,
+                                  [semaphore] { return try_wait(semaphore); });
+  return error == 0 ? keep(0) : fail(error);
+}
+
+bool parks() noexcept { return started() && !core::in_runtime; }
+
+}  // namespace
+}  // namespace evergreen::patch
+
+using namespace evergreen;
+using namespace evergreen::patch;
+
+// Parks while it is zero. Cancellation point. A signal ends it.
+SHIM int sem_wait(sem_t* semaphore) {
+  if (!parks()) return real.sem_wait(semaphore);
+  return wait(semaphore, "sem_wait", Deadline::never());
+}
+
+// Parks while it is zero. Cancellation point. A signal ends it.
+SHIM int sem_timedwait(sem_t* semaphore, const timespec* until) {
+  if (!parks() || !is_valid(*until)) return real.sem_timedwait(semaphore, until);
+  return wait(semaphore, "sem_timedwait", deadline_on(CLOCK_REALTIME, *until));
+}
+
+// Parks while it is zero. Cancellation point. A signal ends it.
+SHIM int sem_clockwait(sem_t* semaphore, clockid_t clock, const timespec* until) {
+  const bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
+  if (!parks() || !known || !is_valid(*until)) return real.sem_clockwait(semaphore, clock, until);
+  return wait(semaphore, "sem_clockwait", deadline_on(clock, *until));
+}
+
+// Async-signal-safe, as POSIX wants it.
+SHIM int sem_post(sem_t* semaphore) noexcept {
+  const int result = real.sem_post(semaphore);
+  if (started() && result == 0) patch::wake(semaphore, 1);
+  return result;
+}

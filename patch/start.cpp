@@ -1,0 +1,96 @@
+#include "patch/start.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+
+#include "greenlet/fatal.h"
+#include "greenlet/glibc_layout.h"
+#include "greenlet/overflow.h"
+#include "hub/core/settings.h"
+#include "patch/thread.h"
+#include "patch/wait_table.h"
+
+namespace evergreen::patch {
+
+constinit std::atomic<bool> hub_started{false};
+
+namespace {
+
+constinit core::Hub* the_hub = nullptr;
+
+void describe(const void* owner, char* text, unsigned long size) noexcept {
+  const auto* thread = static_cast<const Thread*>(owner);
+  std::snprintf(text, size, "greenlet %lu (pthread %p)", static_cast<unsigned long>(thread->id),
+                reinterpret_cast<void*>(thread->block()));
+}
+
+// The child of fork has the calling greenlet only; the hub's descriptors are shared with the parent and must go.
+void in_forked_child() {
+  const core::Runtime runtime;
+  make_wait_table();
+  the_hub->restart_after_fork(core::current == nullptr ? the_hub->main_greenlet() : *core::current);
+}
+
+core::Hub* try_start() noexcept {
+  if (const char* wrong = check_glibc()) {
+    report("threads stay kernel threads: this glibc does not hold what evergreen needs (%s)", wrong);
+    return nullptr;
+  }
+  try {
+    make_wait_table();
+    read_default_attributes();
+    the_hub = &core::Hub::start(main_thread());
+  } catch (const std::exception& error) {
+    report("threads stay kernel threads: %s", error.what());
+    return nullptr;
+  }
+  report_stack_overflows(describe);
+  pthread_atfork(nullptr, nullptr, in_forked_child);
+  return the_hub;
+}
+
+// How many kernel threads the process has. None of them is ours in this version, so their number now is the peak too.
+unsigned long kernel_threads() noexcept {
+  char text[4096];
+  const int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  const ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+  if (fd >= 0) close(fd);
+  if (size <= 0) return 1;
+  text[size] = '\0';
+  const char* line = std::strstr(text, "\nThreads:");
+  return line == nullptr ? 1 : std::strtoul(line + 9, nullptr, 10);
+}
+
+// --stats, after the program's own exit handlers.
+[[gnu::destructor]] void print_statistics() noexcept {
+  const std::size_t wanted = core::settings().stats;
+  if (wanted == 0 || (wanted != 1 && static_cast<pid_t>(wanted) != getpid())) return;
+  const core::Statistics numbers = the_hub == nullptr ? core::Statistics{} : the_hub->statistics();
+  report("greenlets=%lu greenlets_peak=%lu switches=%lu parks=%lu kernel_threads_peak=%lu",
+         static_cast<unsigned long>(numbers.greenlets), static_cast<unsigned long>(numbers.greenlets_peak),
+         static_cast<unsigned long>(numbers.switches), static_cast<unsigned long>(numbers.parks), kernel_threads());
+}
+
+}  // namespace
+
+core::Hub* hub() noexcept { return the_hub; }
+
+core::Hub* start_hub() noexcept {
+  static bool tried = false;
+  if (tried) return the_hub;
+  tried = true;
+  const int saved = errno;
+  core::Hub* hub = try_start();
+  errno = saved;
+  if (hub != nullptr) hub_started.store(true, std::memory_order_release);
+  return hub;
+}
+
+}  // namespace evergreen::patch

@@ -1,0 +1,227 @@
+// The life of a thread: glibc's start_thread, on a greenlet.
+
+#include "patch/thread.h"
+
+#include <limits.h>
+#include <setjmp.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <new>
+
+#include "greenlet/fatal.h"
+#include "greenlet/tls_block.h"
+#include "hub/core/settings.h"
+#include "patch/shim.h"
+
+extern "C" int __sigsetjmp(struct __jmp_buf_tag* buffer, int save_mask) noexcept;
+
+namespace evergreen::patch {
+namespace {
+
+enum Fate : std::uintptr_t { joinable, detached, finished };  // no pointer is that small
+
+constinit std::size_t libc_stack_size = 8 << 20;
+
+}  // namespace
+
+Thread::Thread(core::Hub& hub, const core::Place& place, Routine routine, void* argument, bool is_detached)
+    : HubGreenlet(hub, place, entry), routine_(routine), argument_(argument), fate_(is_detached ? detached : joinable) {
+  when_dead_ = on_dead;
+}
+
+// Runs the routine as start_thread does: pthread_exit and cancellation unwind the stack and end with a jump to here.
+void Thread::run() noexcept {
+  __pthread_unwind_buf_t buffer;
+  // The buffer's first part is a jmp_buf without the mask (bits/types/struct___jmp_buf_tag.h), as glibc itself uses it.
+  if (__sigsetjmp(reinterpret_cast<struct __jmp_buf_tag*>(buffer.__cancel_jmp_buf), 0) == 0) {
+    __pthread_register_cancel(&buffer);
+    result = routine_(argument_);
+    __pthread_unregister_cancel(&buffer);
+  }
+}
+
+RawGreenlet& Thread::entry(RawGreenlet& raw) {
+  auto& self = static_cast<Thread&>(raw);
+  enter_tls_block();
+  core::in_runtime = false;
+  self.run();
+  run_thread_destructors();
+  core::in_runtime = true;
+  return self.home->leave_for_ever(self);
+}
+
+void Thread::on_dead(RawGreenlet& raw) noexcept {
+  auto& self = static_cast<Thread&>(raw);
+  core::Hub& hub = *self.home;
+  if (self.finish()) core::bury(self);
+  // The main thread has called pthread_exit, and waits for the last of the others.
+  if (hub.alive() == 1) core::unpark(hub.main_greenlet(), core::Wake::woken);
+}
+
+bool Thread::finish() noexcept {
+  const std::uintptr_t before = fate_.exchange(finished);
+  if (before == detached) return true;
+  if (before != joinable) core::unpark(*reinterpret_cast<HubGreenlet*>(before), core::Wake::woken);
+  return false;
+}
+
+Thread* Thread::find(pthread_t handle) noexcept {
+  if (handle == main_thread().block()) return &main_thread();
+  const Stack* stack = StackPool::containing(reinterpret_cast<const void*>(handle));
+  if (stack == nullptr || stack->tls_block() != handle || stack->owner == nullptr) return nullptr;
+  return static_cast<Thread*>(const_cast<void*>(stack->owner));
+}
+
+int Thread::detach() noexcept {
+  std::uintptr_t seen = joinable;
+  if (fate_.compare_exchange_strong(seen, detached)) return 0;
+  if (seen == detached) return EINVAL;
+  if (seen == finished) core::bury(*this);
+  return 0;  // somebody joins it: glibc leaves it to them
+}
+
+void Thread::hand_over(void** to) noexcept {
+  if (to != nullptr) *to = result;
+  if (this != &main_thread()) core::bury(*this);
+}
+
+int Thread::try_join(void** to) noexcept {
+  const std::uintptr_t seen = fate_.load();
+  if (seen != finished) return seen == detached ? EINVAL : EBUSY;
+  hand_over(to);
+  return 0;
+}
+
+int Thread::join(void** to, const char* why, Deadline deadline) noexcept {
+  HubGreenlet& self = core::current_or_thread();
+  if (&self == this) return EDEADLK;
+  core::prepare_to_park(self);
+  const auto joiner = reinterpret_cast<std::uintptr_t>(&self);
+  std::uintptr_t seen = joinable;
+  if (fate_.compare_exchange_strong(seen, joiner)) {
+    const core::Wake how = core::park(self, why, deadline);
+    seen = joiner;
+    if (how == core::Wake::timed_out && fate_.compare_exchange_strong(seen, joinable)) return ETIMEDOUT;
+    // Finished just now: finish() is about to unpark us, and we must not be gone before it has.
+    if (how == core::Wake::timed_out) core::park(self, why, Deadline::never());
+  } else if (seen != finished) {
+    return EINVAL;  // detached, or somebody else joins it
+  }
+  hand_over(to);
+  return 0;
+}
+
+Thread& main_thread() noexcept {
+  static auto* const thread = new Thread;
+  return *thread;
+}
+
+void read_default_attributes() noexcept {
+  pthread_attr_t attributes;
+  if (pthread_getattr_default_np(&attributes) != 0) return;
+  pthread_attr_getstacksize(&attributes, &libc_stack_size);
+  pthread_attr_destroy(&attributes);
+}
+
+namespace {
+
+struct Wanted {
+  std::size_t stack_size = libc_stack_size;
+  std::byte* stack_low = nullptr;  // the program's own memory
+  int detach_state = PTHREAD_CREATE_JOINABLE;
+
+  explicit Wanted(const pthread_attr_t* attributes) noexcept {
+    if (attributes != nullptr) read(*attributes);
+    const std::size_t set = core::settings().stack_size;
+    if (set != 0 && stack_low == nullptr && stack_size == libc_stack_size) stack_size = set;
+  }
+
+ private:
+  void read(const pthread_attr_t& attributes) noexcept {
+    pthread_attr_getdetachstate(&attributes, &detach_state);
+    pthread_attr_getstacksize(&attributes, &stack_size);
+    void* low = nullptr;
+    std::size_t size = 0;
+    if (pthread_attr_getstack(&attributes, &low, &size) != 0) return;
+    // Without pthread_attr_setstack the top is the null pointer, and `low` counted back from it.
+    if (reinterpret_cast<std::uintptr_t>(low) + size != 0) stack_low = static_cast<std::byte*>(low);
+  }
+};
+
+// The TLS block and our object lie on a stack of ours in any case: they outlive the program's memory.
+Thread& make_thread(core::Hub& hub, const Wanted& wanted, Thread::Routine routine, void* argument) {
+  const bool foreign = wanted.stack_low != nullptr;
+  core::Place place = core::take_place(foreign ? 0 : wanted.stack_size);
+  if (foreign) {
+    place.low = wanted.stack_low;
+    place.size = wanted.stack_size / 16 * 16;
+  }
+  return core::make_greenlet<Thread>(hub, place, routine, argument, wanted.detach_state == PTHREAD_CREATE_DETACHED);
+}
+
+int create(core::Hub& hub, pthread_t* handle, const pthread_attr_t* attributes, Thread::Routine routine,
+           void* argument) noexcept {
+  const KeepErrno keep;
+  try {
+    Thread& thread = make_thread(hub, Wanted(attributes), routine, argument);
+    *handle = thread.block();
+    const core::Runtime runtime;
+    hub.adopt(thread);
+    return keep(0);
+  } catch (const std::bad_alloc&) {
+    return EAGAIN;
+  }
+}
+
+// After pthread_exit from main, glibc calls exit(0) at once: it counts no thread but the main one. So the first exit
+// handler waits until main really is the last.
+void wait_for_others() {
+  Thread& self = main_thread();
+  self.finish();
+  while (self.home->alive() > 1) {
+    core::prepare_to_park(self);
+    core::park(self, "pthread_exit", Deadline::never());
+  }
+}
+
+}  // namespace
+}  // namespace evergreen::patch
+
+using namespace evergreen;
+using namespace evergreen::patch;
+
+SHIM int pthread_create(pthread_t* handle, const pthread_attr_t* attributes, void* (*routine)(void*),
+                        void* argument) noexcept {
+  // Kernel threads that know no hub (a SIGEV_THREAD timer's) make kernel threads.
+  core::Hub* hub = started() ? core::running_hub : start_hub();
+  if (hub == nullptr || core::in_runtime) return real.pthread_create(handle, attributes, routine, argument);
+  return create(*hub, handle, attributes, routine, argument);
+}
+
+SHIM void pthread_exit(void* result) {
+  if (started() && core::current != nullptr) {
+    auto& self = static_cast<Thread&>(*core::current);
+    self.result = result;
+    if (&self == &main_thread() && self.home->alive() > 1) std::atexit(wait_for_others);
+  }
+  real.pthread_exit(result);
+  __builtin_unreachable();
+}
+
+SHIM int pthread_detach(pthread_t handle) noexcept {
+  Thread* thread = started() ? Thread::find(handle) : nullptr;
+  return thread == nullptr ? real.pthread_detach(handle) : thread->detach();
+}
+
+// Parks until the thread has ended. Cancellation point. Restarts after a signal.
+SHIM int pthread_join(pthread_t handle, void** result) {
+  Thread* thread = started() ? Thread::find(handle) : nullptr;
+  return thread == nullptr ? real.pthread_join(handle, result)
+                           : thread->join(result, "pthread_join", Deadline::never());
+}
+
+SHIM int pthread_tryjoin_np(pthread_t handle, void** result) noexcept {
+  Thread* thread = started() ? Thread::find(handle) : nullptr;
+  return thread == nullptr ? real.pthread_tryjoin_np(handle, result) : thread->try_join(result);
+}

@@ -1,0 +1,58 @@
+// Greenlets that stand for pthreads.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+
+#include "hub/core/spawn.h"
+#include "hub/core/park.h"
+
+namespace evergreen::patch {
+
+// A pthread_t is its TLS block's address, as glibc has it; the object lies beside that block, at the top of the stack.
+class Thread : public core::HubGreenlet {
+ public:
+  using Routine = void* (*)(void*);
+
+  Thread() noexcept = default;  // the main thread
+  Thread(core::Hub& hub, const core::Place& place, Routine routine, void* argument, bool detached);
+
+  // The greenlet with that handle, or nullptr: ended and joined, a kernel thread, or no thread at all.
+  static Thread* find(pthread_t handle) noexcept;
+
+  // pthread_detach, pthread_join: 0 or what they return. join parks; it buries the greenlet if it succeeds.
+  int detach() noexcept;
+  int join(void** result, const char* why, Deadline deadline) noexcept;
+  int try_join(void** result) noexcept;
+
+  // What the routine returned, or pthread_exit was given.
+  void* result = nullptr;
+
+  // Marks the end: wakes who joins. Returns whether nobody ever will, and the object is to be buried.
+  bool finish() noexcept;
+
+ private:
+  static RawGreenlet& entry(RawGreenlet& self);
+  static void on_dead(RawGreenlet& self) noexcept;
+  void run() noexcept;
+  void hand_over(void** result) noexcept;
+
+  Routine routine_ = nullptr;
+  void* argument_ = nullptr;
+
+  // joinable, detached, finished, or the HubGreenlet that joins. One atomic change for each step of a life:
+  //   joinable -> joiner      by join(); back, when its deadline passes
+  //   joinable -> detached    by detach()
+  //   any      -> finished    by finish(), once it is off its stack; who was there before is woken, or (detached) it is
+  //                           buried. A finished one is buried by join() or detach().
+  std::atomic<std::uintptr_t> fate_;
+};
+
+// The main thread's object, made with the hub.
+Thread& main_thread() noexcept;
+
+// Sizes of stacks where the program asks for none. Call once, at start.
+void read_default_attributes() noexcept;
+
+}  // namespace evergreen::patch

@@ -1,0 +1,143 @@
+#include "patch/wait_table.h"
+
+#include <array>
+#include <atomic>
+#include <mutex>
+
+#include "greenlet/spin_lock.h"
+#include "hub/core/hub.h"
+#include "patch/start.h"
+
+namespace evergreen::patch {
+namespace {
+
+struct alignas(64) Bucket {
+  SpinLock lock;                         // guards `sleepers`
+  std::atomic<std::uint32_t> count{0};  // of sleepers, for those who only want to know that there are none
+  List<Sleeper> sleepers;                // of several addresses, oldest first
+};
+
+constexpr std::size_t bucket_count = 1024;
+
+// Made with the hub: a program without threads pays nothing for it. Never destroyed.
+constinit std::array<Bucket, bucket_count>* table = nullptr;
+
+Bucket& bucket_of(const void* address) noexcept {
+  const auto hash = reinterpret_cast<std::uintptr_t>(address) * 0x9e3779b97f4a7c15U;
+  return (*table)[hash >> (64 - 10)];
+}
+static_assert(bucket_count == 1 << 10);
+
+constinit std::atomic<bool> post_was_deferred{false};
+
+// Precondition: the bucket's lock is held.
+void wake_sleeper(Bucket& bucket, Sleeper& sleeper) noexcept {
+  sleeper.unlink();
+  bucket.count.fetch_sub(1, std::memory_order_relaxed);
+  core::unpark(sleeper.greenlet, core::Wake::woken, sleeper.beaten ? core::Order::first : core::Order::last);
+}
+
+// A handler posted while the hub itself was interrupted. It could not tell which semaphore: all look again.
+void wake_all_semaphores() noexcept {
+  if (!post_was_deferred.exchange(false)) return;
+  for (Bucket& bucket : *table) {
+    if (bucket.count.load() == 0) continue;
+    const std::lock_guard guard(bucket.lock);
+    for (Sleeper* sleeper = bucket.sleepers.first(); sleeper != nullptr;) {
+      Sleeper* next = bucket.sleepers.after(*sleeper);
+      if (sleeper->kind == Sleeper::Kind::semaphore) wake_sleeper(bucket, *sleeper);
+      sleeper = next;
+    }
+  }
+}
+
+void defer_post() noexcept {
+  post_was_deferred.store(true);
+  hub()->on_wake = wake_all_semaphores;
+  hub()->wake();
+}
+
+}  // namespace
+
+void add(Sleeper& sleeper) noexcept {
+  const core::Runtime runtime;
+  Bucket& bucket = bucket_of(sleeper.address);
+  const std::lock_guard guard(bucket.lock);
+  sleeper.beaten ? bucket.sleepers.push_front(sleeper) : bucket.sleepers.push_back(sleeper);
+  bucket.count.fetch_add(1);
+}
+
+bool remove(Sleeper& sleeper) noexcept {
+  const core::Runtime runtime;
+  Bucket& bucket = bucket_of(sleeper.address);
+  const std::lock_guard guard(bucket.lock);
+  if (!sleeper.is_linked()) return false;
+  sleeper.unlink();
+  bucket.count.fetch_sub(1, std::memory_order_relaxed);
+  return true;
+}
+
+std::size_t wake(const void* address, std::size_t most) noexcept {
+  Bucket& bucket = bucket_of(address);
+  if (bucket.count.load() == 0) return 0;
+  std::size_t woken = 0;
+  bool let_run = false;
+  {
+    const core::Runtime runtime;
+    if (runtime.nested()) {
+      defer_post();
+      return 0;
+    }
+    const std::lock_guard guard(bucket.lock);
+    for (Sleeper* sleeper = bucket.sleepers.first(); sleeper != nullptr && woken < most;) {
+      Sleeper* next = bucket.sleepers.after(*sleeper);
+      if (sleeper->address == address) {
+        let_run = let_run || sleeper->beaten;
+        wake_sleeper(bucket, *sleeper);
+        ++woken;
+      }
+      sleeper = next;
+    }
+  }
+  if (let_run && on_greenlet()) core::yield();
+  return woken;
+}
+
+void wake_readers_or_writer(const void* address) noexcept {
+  Bucket& bucket = bucket_of(address);
+  if (bucket.count.load() == 0) return;
+  bool let_run = false;
+  {
+    const core::Runtime runtime;
+    const std::lock_guard guard(bucket.lock);
+    bool readers_only = false;
+    for (Sleeper* sleeper = bucket.sleepers.first(); sleeper != nullptr;) {
+      Sleeper* next = bucket.sleepers.after(*sleeper);
+      if (sleeper->address == address) {
+        const bool reader = sleeper->kind == Sleeper::Kind::reader;
+        if (!reader && readers_only) break;
+        let_run = let_run || sleeper->beaten;
+        wake_sleeper(bucket, *sleeper);
+        if (!reader) break;
+        readers_only = true;
+      }
+      sleeper = next;
+    }
+  }
+  if (let_run && on_greenlet()) core::yield();
+}
+
+bool writer_waits(const void* address) noexcept {
+  Bucket& bucket = bucket_of(address);
+  if (bucket.count.load() == 0) return false;
+  const core::Runtime runtime;
+  const std::lock_guard guard(bucket.lock);
+  for (Sleeper* sleeper = bucket.sleepers.first(); sleeper != nullptr; sleeper = bucket.sleepers.after(*sleeper)) {
+    if (sleeper->address == address && sleeper->kind != Sleeper::Kind::reader) return true;
+  }
+  return false;
+}
+
+void make_wait_table() { table = new std::array<Bucket, bucket_count>; }
+
+}  // namespace evergreen::patch
