@@ -51,12 +51,13 @@ struct DebuggerField {  // as libthread_db reads it
 };
 
 const char* find_symbols() {
-  const DebuggerField *tid, *specific, *key_sequence, *key_destructor, *module_offset, *module_id;
+  const DebuggerField *tid, *list, *specific, *key_sequence, *key_destructor, *module_offset, *module_id;
   const std::uint32_t *descriptor_size, *key_size;
   void (*static_info)(std::size_t*, std::size_t*);
   const std::ptrdiff_t* rseq_offset;
 
   if (!resolve(tid, "_thread_db_pthread_tid")) return missing("_thread_db_pthread_tid");
+  if (!resolve(list, "_thread_db_pthread_list")) return missing("_thread_db_pthread_list");
   if (!resolve(specific, "_thread_db_pthread_specific")) return missing("_thread_db_pthread_specific");
   if (!resolve(descriptor_size, "_thread_db_sizeof_pthread")) return missing("_thread_db_sizeof_pthread");
   if (!resolve(key_size, "_thread_db_sizeof_pthread_key_struct")) return missing("_thread_db_sizeof_pthread_key_struct");
@@ -78,6 +79,7 @@ const char* find_symbols() {
     return failed("struct pthread_key_struct has another layout");
   }
   layout.tid = tid->offset;
+  layout.list = list->offset;
   layout.specific = specific->offset;
   layout.link_map_tls_offset = module_offset->offset;
   layout.link_map_tls_module = module_id->offset;

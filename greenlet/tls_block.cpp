@@ -35,6 +35,10 @@ std::uintptr_t* words(std::uintptr_t block) { return reinterpret_cast<std::uintp
 
 KeyValue** key_values(std::uintptr_t block) { return reinterpret_cast<KeyValue**>(bytes(block) + glibc().specific); }
 
+std::uintptr_t* list_node(std::uintptr_t block) {
+  return reinterpret_cast<std::uintptr_t*>(bytes(block) + glibc().list);
+}
+
 // A thread id above every kernel's (PID_MAX_LIMIT is 2^22): mutexes compare it, and zero would make all greenlets one
 // owner. 2^29 and more are flag bits in PI futexes.
 pid_t next_thread_id() {
@@ -57,6 +61,10 @@ void fill_descriptor(std::uintptr_t block) {
   // The first array of key values is inside the descriptor, at the same place in each.
   const auto first_keys = reinterpret_cast<std::uintptr_t>(key_values(running)[0]) - running;
   key_values(block)[0] = reinterpret_cast<KeyValue*>(block + first_keys);
+
+  // On no list: linked to itself, as fork takes the caller off its list without asking whether it is on one.
+  std::uintptr_t* list = list_node(block);
+  list[0] = list[1] = reinterpret_cast<std::uintptr_t>(list);
 
   // No robust mutex held: an empty list, whose head and last element are the head.
   auto* robust = reinterpret_cast<std::uintptr_t*>(bytes(block) + libc.robust_head);
@@ -127,6 +135,13 @@ bool renew_tls_block(std::uintptr_t block) {
 void enter_tls_block() {
   glibc().init_ctype();
   errno = 0;
+}
+
+void leave_glibc_lists() noexcept {
+  std::uintptr_t* list = list_node(arch::thread_pointer());
+  reinterpret_cast<std::uintptr_t*>(list[0])[1] = list[1];
+  reinterpret_cast<std::uintptr_t*>(list[1])[0] = list[0];
+  list[0] = list[1] = reinterpret_cast<std::uintptr_t>(list);
 }
 
 int thread_id() noexcept {

@@ -27,6 +27,10 @@ void run_thread_destructors();
 // Sets up what glibc wants of the running code's block before anything else: call first on a new stack.
 void enter_tls_block();
 
+// In a forked child, on the block that called fork: glibc has put that block on its list of threads, where it must not
+// stay, because we reuse it without telling.
+void leave_glibc_lists() noexcept;
+
 // The running block's thread id, by which glibc's mutexes know their owner.
 int thread_id() noexcept;
 

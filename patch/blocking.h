@@ -32,6 +32,33 @@ inline bool is_ready(int fd, Direction direction) noexcept {
   return real.poll(&state, 1, 0) != 0;
 }
 
+// The waits of one call on a socket, all until the same deadline (SO_RCVTIMEO, SO_SNDTIMEO).
+class Wait {
+ public:
+  static constexpr int must_not = -1;  // O_NONBLOCK is set, as turns out just now
+
+  Wait(int fd, const FdTraits& traits, Direction direction, const char* why) noexcept
+      : fd_(fd), traits_(traits), direction_(direction), why_(why) {}
+
+  // Returns 0, must_not, or what the call must fail with.
+  int until_ready() noexcept {
+    if (!begun_) {
+      begun_ = true;
+      traits_ = traits_before_wait(fd_, traits_);
+      deadline_ = socket_deadline(fd_, traits_, direction_ == Direction::read ? SO_RCVTIMEO : SO_SNDTIMEO);
+    }
+    return traits_.nonblocking ? must_not : wait_ready(fd_, direction_, why_, deadline_);
+  }
+
+ private:
+  const int fd_;
+  FdTraits traits_;
+  const Direction direction_;
+  const char* const why_;
+  Deadline deadline_ = Deadline::never();
+  bool begun_ = false;
+};
+
 // A blocking input call on a socket. attempt(done, flags) is libc's call, with `flags` added, for what is left after the
 // first `done` bytes; wanted() is the size of the whole. With `all` (MSG_WAITALL) a stream is read until that is there.
 //
@@ -41,11 +68,12 @@ ssize_t receive(int fd, const FdTraits& traits, Wanted wanted, bool all, const c
   if (traits.nonblocking) return attempt(0, 0);
   const KeepErrno keep;
   const bool is_stream = traits.kind == FdKind::stream;
-  const Deadline deadline = socket_deadline(fd, traits, SO_RCVTIMEO);
+  Wait wait(fd, traits, Direction::read, why);
   std::size_t done = 0;
   for (bool wait_first = traits.drained;; wait_first = true) {
     if (wait_first) {
-      const int error = wait_ready(fd, Direction::read, why, deadline);
+      const int error = wait.until_ready();
+      if (error == Wait::must_not) return done != 0 ? keep(static_cast<ssize_t>(done)) : keep(attempt(0, 0));
       if (error != 0) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail(error);
     }
     const ssize_t got = attempt(done, MSG_DONTWAIT);
@@ -67,8 +95,8 @@ template <class Size, class Attempt>
 ssize_t transmit(int fd, const FdTraits& traits, Size size, const char* why, Attempt attempt) {
   if (traits.nonblocking) return attempt(0, 0);
   const KeepErrno keep;
+  Wait wait(fd, traits, Direction::write, why);
   std::size_t done = 0;
-  Deadline deadline = Deadline::never();
   for (;;) {
     const ssize_t sent = attempt(done, done == 0 ? MSG_DONTWAIT : MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent >= 0) {
@@ -77,9 +105,8 @@ ssize_t transmit(int fd, const FdTraits& traits, Size size, const char* why, Att
       continue;
     }
     if (errno != EAGAIN) return done != 0 ? keep(static_cast<ssize_t>(done)) : -1;
-    if (deadline.is_never()) deadline = socket_deadline(fd, traits, SO_SNDTIMEO);
-    const int error = wait_ready(fd, Direction::write, why, deadline);
-    if (error != 0) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail(error);
+    const int error = wait.until_ready();
+    if (error != 0) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail(error == Wait::must_not ? EAGAIN : error);
   }
 }
 

@@ -1,5 +1,6 @@
 // Calls that give a descriptor's number another meaning, or change how it behaves.
 
+#include <linux/close_range.h>
 #include <sys/ioctl.h>
 
 #include "patch/fd_traits.h"
@@ -42,6 +43,17 @@ SHIM int __close(int fd) { return close(fd); }
 SHIM int fclose(FILE* stream) {
   if (started() && stream != nullptr) note_gone(fileno(stream));
   return real.fclose(stream);
+}
+
+SHIM int close_range(unsigned first, unsigned last, int flags) noexcept {
+  const bool closes = (flags & static_cast<int>(CLOSE_RANGE_CLOEXEC)) == 0 && first <= last;
+  if (started() && closes) note_gone_range(first, last);
+  return real.close_range(first, last, flags);
+}
+
+SHIM void closefrom(int first) noexcept {
+  if (started()) note_gone_range(first < 0 ? 0 : static_cast<unsigned>(first), ~0U);
+  real.closefrom(first);
 }
 
 SHIM int dup(int fd) noexcept { return duplicated(real.dup(fd)); }

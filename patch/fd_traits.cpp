@@ -1,8 +1,8 @@
 // Knowing a descriptor's kind and flags without asking costs one load. It is right because every change that the program
 // can make through libc passes here: close, dup2, fcntl, ioctl, setsockopt, accept. Flags and timeouts belong to the open
 // file, which several numbers may share: once the program has duplicated any descriptor, one change voids all records.
-// What another process does to a shared open file can't be seen; so descriptors 0 to 2, which are inherited, and all that
-// are not sockets, are asked for O_NONBLOCK each time.
+// What another process does to a shared open file can't be seen. So what is not a socket is asked for O_NONBLOCK each
+// time; so are descriptors 0 to 2, which are inherited, and all sockets once the process has forked or passed one on.
 
 #include "patch/fd_traits.h"
 
@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <new>
@@ -31,7 +32,7 @@ using Chunk = std::array<std::atomic<Word>, chunk_size>;
 
 constinit std::array<std::atomic<Chunk*>, limit / chunk_size> chunks{};
 constinit std::atomic<std::uint32_t> epoch{1};
-constinit std::atomic<bool> duplicates{false};
+constinit std::atomic<bool> duplicates{false}, shared{false};
 
 std::atomic<Word>* find(int fd) noexcept {
   if (fd < 0 || fd >= limit) return nullptr;
@@ -83,6 +84,14 @@ FdTraits ask(int fd) noexcept {
   return traits;
 }
 
+FdTraits ask_and_remember(int fd, std::atomic<Word>* word) noexcept {
+  const int saved = errno;
+  const FdTraits traits = ask(fd);
+  errno = saved;
+  if (word != nullptr && traits.kind != FdKind::never_waits) word->store(pack(traits), std::memory_order_relaxed);
+  return traits;
+}
+
 // Sets and clears bits of a record that is still what it was.
 void change(int fd, Word set, Word clear) noexcept {
   auto* word = find(fd);
@@ -99,12 +108,14 @@ FdTraits traits_of(int fd) noexcept {
     const Word seen = word->load(std::memory_order_relaxed);
     if (seen >> epoch_shift == epoch.load(std::memory_order_relaxed)) return unpack(seen);
   }
-  const int saved = errno;
-  const FdTraits traits = ask(fd);
-  errno = saved;
-  if (word != nullptr && traits.kind != FdKind::never_waits) word->store(pack(traits), std::memory_order_relaxed);
-  return traits;
+  return ask_and_remember(fd, word);
 }
+
+FdTraits traits_before_wait(int fd, const FdTraits& known) noexcept {
+  return shared.load(std::memory_order_relaxed) ? ask_and_remember(fd, find_or_make(fd)) : known;
+}
+
+void note_shared() noexcept { shared.store(true, std::memory_order_relaxed); }
 
 void set_drained(int fd, bool drained) noexcept { change(fd, drained ? drained_bit : 0, drained_bit); }
 
@@ -126,6 +137,18 @@ void note_gone(int fd) noexcept {
   if (getpid() != core::running_hub->process()) return;
   const core::Runtime runtime;
   core::running_hub->descriptors().forget(fd);
+}
+
+void note_gone_range(unsigned first, unsigned last) noexcept {
+  last = std::min<unsigned>(last, limit - 1);
+  for (unsigned fd = first; fd <= last && fd < limit; ++fd) {
+    // What nobody ever waited for has no record: whole chunks of numbers are passed over.
+    if (find(static_cast<int>(fd)) == nullptr) {
+      fd = fd / chunk_size * chunk_size + chunk_size - 1;
+    } else {
+      note_gone(static_cast<int>(fd));
+    }
+  }
 }
 
 void note_changed(int fd) noexcept {

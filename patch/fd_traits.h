@@ -28,6 +28,13 @@ struct FdTraits {
 // One load when known; else asks the kernel. errno is kept. Any kernel thread.
 FdTraits traits_of(int fd) noexcept;
 
+// The same, for a call on a socket that is about to wait: asks the kernel again where another process could have changed
+// the open file's flags or timeouts.
+FdTraits traits_before_wait(int fd, const FdTraits& known) noexcept;
+
+// From now on other processes may share descriptors of ours: after fork, and when one is sent or received.
+void note_shared() noexcept;
+
 // Corrections by those who find out more.
 void set_drained(int fd, bool drained) noexcept;
 void set_poll_first(int fd) noexcept;
@@ -38,6 +45,9 @@ void note_accepted(int fd, int listener, bool nonblocking) noexcept;
 // The number means another open file from now on, or none: what we knew of it is void, and greenlets that still wait
 // for it get EBADF. Call before the close, while the number can't have a new owner yet.
 void note_gone(int fd) noexcept;
+
+// The same for each number from `first` to `last`.
+void note_gone_range(unsigned first, unsigned last) noexcept;
 
 // Its flags or timeouts change; so may those of any duplicate.
 void note_changed(int fd) noexcept;

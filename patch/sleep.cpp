@@ -1,3 +1,6 @@
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
 #include "hub/core/wait_fd.h"
 #include "patch/clock.h"
 #include "patch/shim.h"
@@ -15,18 +18,31 @@ bool is_wall_clock(clockid_t clock) noexcept {
   }
 }
 
+// Whether the kernel would take it, at the price of a system call that does nothing else with it: a shim must not fault
+// where the call fails with EFAULT.
+bool is_usable(const timespec* time) noexcept {
+  const int saved = errno;
+  int word = 0;
+  const long result = syscall(SYS_futex, &word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, time, nullptr, 0);
+  const bool usable = time != nullptr && result < 0 && errno == EAGAIN;
+  errno = saved;
+  return usable;
+}
+
 void sleep_for(std::chrono::nanoseconds length, const char* why) noexcept {
   core::sleep_until(Deadline::in(length), why);
 }
 
-// Until the clock itself shows the time: it may have been set back meanwhile.
+// Until the clock itself shows the time: it may have been set back meanwhile. A time in the past still lets others run.
 void sleep_until_clock_shows(clockid_t clock, const timespec& time) noexcept {
   const auto has_come = [&] {
     timespec now{};
     clock_gettime(clock, &now);
     return length_of(now) >= length_of(time);
   };
-  while (!has_come()) core::sleep_until(deadline_on(clock, time), "clock_nanosleep");
+  do {
+    core::sleep_until(deadline_on(clock, time), "clock_nanosleep");
+  } while (!has_come());
 }
 
 }  // namespace
@@ -37,8 +53,7 @@ using namespace evergreen::patch;
 
 // Sleeps. Cancellation point. A signal ends it.
 SHIM int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* remaining) {
-  if (!on_greenlet() || time == nullptr || !is_valid(*time) || time->tv_sec < 0 || !is_wall_clock(clock) ||
-      (flags & ~TIMER_ABSTIME) != 0) {
+  if (!on_greenlet() || !is_wall_clock(clock) || (flags & ~TIMER_ABSTIME) != 0 || !is_usable(time)) {
     return real.clock_nanosleep(clock, flags, time, remaining);
   }
   if ((flags & TIMER_ABSTIME) != 0) {
@@ -51,9 +66,7 @@ SHIM int clock_nanosleep(clockid_t clock, int flags, const timespec* time, times
 
 // Sleeps. Cancellation point. A signal ends it.
 SHIM int nanosleep(const timespec* length, timespec* remaining) {
-  if (!on_greenlet() || length == nullptr || !is_valid(*length) || length->tv_sec < 0) {
-    return real.nanosleep(length, remaining);
-  }
+  if (!on_greenlet() || !is_usable(length)) return real.nanosleep(length, remaining);
   sleep_for(length_of(*length), "nanosleep");
   return 0;
 }

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "patch/blocking.h"
 
 namespace evergreen::patch {
@@ -27,10 +29,13 @@ bool is_listening(int fd) noexcept {
 int accept_any(int fd, sockaddr* address, socklen_t* size, int flags) {
   const KeepErrno keep;
   const FdTraits traits = traits_of(fd);
-  if (!traits.is_socket()) return real.accept4(fd, address, size, flags);
-  const Deadline deadline = socket_deadline(fd, traits, SO_RCVTIMEO);
+  const bool valid = traits.is_socket() && (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == 0;
+  if (!valid) return real.accept4(fd, address, size, flags);
+  Wait wait(fd, traits, Direction::read, "accept");
   while (!traits.nonblocking && !is_ready(fd, Direction::read) && is_listening(fd)) {
-    if (const int error = wait_ready(fd, Direction::read, "accept", deadline)) return fail(error);
+    const int error = wait.until_ready();
+    if (error == Wait::must_not) break;
+    if (error != 0) return fail(error);
   }
   const int accepted = real.accept4(fd, address, size, flags);
   if (accepted >= 0) note_accepted(accepted, fd, (flags & SOCK_NONBLOCK) != 0);
@@ -49,36 +54,33 @@ int start_connect(int fd, const sockaddr* address, socklen_t size) {
   return result;
 }
 
-int finish_connect(int fd, Deadline deadline) {
-  const int error = wait_ready(fd, Direction::write, "connect", deadline);
-  if (error == EAGAIN) return fail(EINPROGRESS);  // what SO_SNDTIMEO gives here
-  if (error != 0) return fail(error);
-  int outcome = 0;
-  socklen_t size = sizeof outcome;
-  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &outcome, &size) != 0) return -1;
-  return outcome == 0 ? 0 : fail(outcome);
-}
-
+// Asking connect again, instead of SO_ERROR, tells the outcome and makes the kernel know that the program was told.
 int connect_any(int fd, const sockaddr* address, socklen_t size) {
   const KeepErrno keep;
-  const FdTraits traits = traits_of(fd);
+  const FdTraits traits = traits_before_wait(fd, traits_of(fd));
   if (!traits.is_socket() || traits.nonblocking) return real.connect(fd, address, size);
   const Deadline deadline = socket_deadline(fd, traits, SO_SNDTIMEO);
-  for (;;) {
+  for (int first_answer = 0;;) {
     const int result = start_connect(fd, address, size);
     if (result == 0) return keep(result);
-    if (errno == EINPROGRESS || errno == EALREADY) return keep(finish_connect(fd, deadline));
-    if (errno != EAGAIN) return -1;
-    // The queue of a listening AF_UNIX socket is full; no event tells when there is room.
-    if (deadline.has_passed()) return fail(EAGAIN);
-    core::sleep_until(Deadline::in(std::chrono::milliseconds(1)), "connect");
+    if (errno != EINPROGRESS && errno != EALREADY && errno != EAGAIN) return -1;
+    if (first_answer == 0) first_answer = errno;
+    if (deadline.has_passed()) return fail(first_answer);
+    if (errno == EAGAIN) {  // the queue of a listening AF_UNIX socket is full; no event tells when there is room
+      core::sleep_until(std::min(deadline, Deadline::in(std::chrono::milliseconds(1))), "connect");
+    } else if (const int error = wait_ready(fd, Direction::write, "connect", deadline); error == EBADF) {
+      return fail(error);
+    }
   }
 }
 
 ssize_t receive_message(int fd, msghdr* message, int flags) {
   const FdTraits traits = traits_of(fd);
   if (!traits.is_socket()) return real.recvmsg(fd, message, flags);
-  const auto wanted = [&] { return wanted_of(total_size(message->msg_iov, message->msg_iovlen), flags); };
+  const auto wanted = [&] {
+    if (message->msg_controllen != 0) note_shared();  // perhaps descriptors
+    return wanted_of(total_size(message->msg_iov, message->msg_iovlen), flags);
+  };
   return receive(fd, traits, wanted, wants_all(flags), "recvmsg", [&](std::size_t done, int more) {
     if (done == 0) return real.recvmsg(fd, message, flags | more);
     const RestOf rest(message->msg_iov, message->msg_iovlen, done);
@@ -92,7 +94,10 @@ ssize_t receive_message(int fd, msghdr* message, int flags) {
 ssize_t send_message(int fd, const msghdr* message, int flags) {
   const FdTraits traits = traits_of(fd);
   if (!traits.is_socket()) return real.sendmsg(fd, message, flags);
-  const auto size = [&] { return total_size(message->msg_iov, message->msg_iovlen); };
+  const auto size = [&] {
+    if (message->msg_controllen != 0) note_shared();  // perhaps descriptors
+    return total_size(message->msg_iov, message->msg_iovlen);
+  };
   return transmit(fd, traits, size, "sendmsg", [&](std::size_t done, int more) {
     if (done == 0) return real.sendmsg(fd, message, flags | more);
     const RestOf rest(message->msg_iov, message->msg_iovlen, done);

@@ -13,7 +13,9 @@
 #include "greenlet/fatal.h"
 #include "greenlet/glibc_layout.h"
 #include "greenlet/overflow.h"
+#include "greenlet/tls_block.h"
 #include "hub/core/settings.h"
+#include "patch/fd_traits.h"
 #include "patch/thread.h"
 #include "patch/wait_table.h"
 
@@ -34,8 +36,11 @@ void describe(const void* owner, char* text, unsigned long size) noexcept {
 // The child of fork has the calling greenlet only; the hub's descriptors are shared with the parent and must go.
 void in_forked_child() {
   const core::Runtime runtime;
+  if (core::current == nullptr) return;  // forked by a kernel thread that runs no greenlets
+  if (core::current != &the_hub->main_greenlet()) leave_glibc_lists();
+  note_shared();
   make_wait_table();
-  the_hub->restart_after_fork(core::current == nullptr ? the_hub->main_greenlet() : *core::current);
+  the_hub->restart_after_fork(*core::current);
 }
 
 core::Hub* try_start() noexcept {
@@ -52,7 +57,7 @@ core::Hub* try_start() noexcept {
     return nullptr;
   }
   report_stack_overflows(describe);
-  pthread_atfork(nullptr, nullptr, in_forked_child);
+  pthread_atfork(nullptr, note_shared, in_forked_child);
   return the_hub;
 }
 

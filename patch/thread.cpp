@@ -23,6 +23,9 @@ enum Fate : std::uintptr_t { joinable, detached, finished };  // no pointer is t
 
 constinit std::size_t libc_stack_size = 8 << 20;
 
+// The main thread has called pthread_exit, and waits for the last of the others.
+constinit bool main_awaits_others = false;
+
 }  // namespace
 
 Thread::Thread(core::Hub& hub, const core::Place& place, Routine routine, void* argument, bool is_detached)
@@ -55,8 +58,9 @@ void Thread::on_dead(RawGreenlet& raw) noexcept {
   auto& self = static_cast<Thread&>(raw);
   core::Hub& hub = *self.home;
   if (self.finish()) core::bury(self);
-  // The main thread has called pthread_exit, and waits for the last of the others.
-  if (hub.alive() == 1) core::unpark(hub.main_greenlet(), core::Wake::woken);
+  // Only a forked child's first thread can end so; the main one waits for the others.
+  if (hub.alive() == 0) std::exit(EXIT_SUCCESS);
+  if (main_awaits_others && hub.alive() == 1) core::unpark(hub.main_greenlet(), core::Wake::woken);
 }
 
 bool Thread::finish() noexcept {
@@ -87,8 +91,7 @@ void Thread::hand_over(void** to) noexcept {
 }
 
 int Thread::try_join(void** to) noexcept {
-  const std::uintptr_t seen = fate_.load();
-  if (seen != finished) return seen == detached ? EINVAL : EBUSY;
+  if (fate_.load() != finished) return EBUSY;
   hand_over(to);
   return 0;
 }
@@ -179,6 +182,7 @@ int create(core::Hub& hub, pthread_t* handle, const pthread_attr_t* attributes, 
 void wait_for_others() {
   Thread& self = main_thread();
   self.finish();
+  main_awaits_others = true;
   while (self.home->alive() > 1) {
     core::prepare_to_park(self);
     core::park(self, "pthread_exit", Deadline::never());
