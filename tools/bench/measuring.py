@@ -1,0 +1,70 @@
+"""What all questions share: contenders that take turns, key=value lines, tables."""
+import os
+import statistics
+import subprocess
+import sys
+
+# Servers and single programs run on the first CPU, loads on the last: the kernel moves nobody in the middle of a run.
+CPUS = sorted(os.sched_getaffinity(0))
+KERNEL_STACK_KIB = 16  # THREAD_SIZE on x86-64: what each kernel thread costs the kernel, at least
+
+
+def on_cpu(cpu, command):
+    """taskset execs, so the process that is started is the command's own."""
+    return ['taskset', '--cpu-list', str(cpu), *map(str, command)]
+
+
+def pairs(line):
+    """'a=1 b=2.5' as a dictionary of numbers."""
+    return {key: float(value) for key, value in (pair.split('=') for pair in line.split())}
+
+
+def output_of(command):
+    done = subprocess.run(on_cpu(CPUS[0], command), stdout=subprocess.PIPE, text=True, check=True)
+    return pairs(done.stdout)
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def interleaved(question, contenders, rounds, measure):
+    """The medians of each contender's results. All are measured once before any is measured again, so that a machine
+    that slows down slows all of them down. One that fails is named, and left out of the further rounds."""
+    results = {name: [] for name in contenders}
+    failed = set()
+    for number in range(rounds):
+        say(f'{question}: round {number + 1} of {rounds}')
+        for name, contender in contenders.items():
+            if name in failed:
+                continue
+            try:
+                results[name].append(measure(contender))
+            except (subprocess.CalledProcessError, RuntimeError) as error:
+                say(f'{question}: {name}: {error}')
+                failed.add(name)
+    good = {name: medians(result) for name, result in results.items() if name not in failed}
+    return good, failed
+
+
+def medians(results):
+    return {key: statistics.median(result[key] for result in results) for key in results[0]}
+
+
+def ratio(results, name, key):
+    """To native, as text."""
+    if 'native' not in results or results['native'][key] == 0:
+        return '-'
+    value = results[name][key] / results['native'][key]
+    return f'{value:.2f}' if value >= 0.1 else f'{value:.2g}'
+
+
+def table(title, headers, rows):
+    """First column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(headers, *rows)]
+    print(f'\n{title}\n')
+    for row in (headers, *rows):
+        cells = [cell.ljust(width) if i == 0 else cell.rjust(width)
+                 for i, (cell, width) in enumerate(zip(row, widths))]
+        print('  ' + '  '.join(cells).rstrip())
+    sys.stdout.flush()
