@@ -60,7 +60,8 @@ const char* find_symbols() {
   if (!resolve(list, "_thread_db_pthread_list")) return missing("_thread_db_pthread_list");
   if (!resolve(specific, "_thread_db_pthread_specific")) return missing("_thread_db_pthread_specific");
   if (!resolve(descriptor_size, "_thread_db_sizeof_pthread")) return missing("_thread_db_sizeof_pthread");
-  if (!resolve(key_size, "_thread_db_sizeof_pthread_key_struct")) return missing("_thread_db_sizeof_pthread_key_struct");
+  if (!resolve(key_size, "_thread_db_sizeof_pthread_key_struct"))
+    return missing("_thread_db_sizeof_pthread_key_struct");
   if (!resolve(key_sequence, "_thread_db_pthread_key_struct_seq")) return missing("_thread_db_pthread_key_struct_seq");
   if (!resolve(key_destructor, "_thread_db_pthread_key_struct_destr")) {
     return missing("_thread_db_pthread_key_struct_destr");

@@ -20,8 +20,10 @@ void on_fault(int, siginfo_t* info, void*) {
   if (stack != nullptr && address < stack->low() && stack->owner != nullptr) {
     char who[128];
     describe_owner(stack->owner, who, sizeof who);
-    report("stack overflow in %s: its stack has %zu KiB; raise it with --stack-size, EVERGREEN_STACK_SIZE or "
-           "pthread_attr_setstacksize", who, stack->size() / 1024);
+    report(
+        "stack overflow in %s: its stack has %zu KiB; raise it with --stack-size, EVERGREEN_STACK_SIZE or "
+        "pthread_attr_setstacksize",
+        who, stack->size() / 1024);
   }
   // Back to the faulting instruction, which faults again: the core dump then shows where. A signal that was sent is
   // sent again to the same end.

@@ -1,6 +1,6 @@
-// One switch is: FS base, Boost's jump, and the arriving side stores the context that the jump hands it into the greenlet
-// that left. fiber::resume_with could do that last step on top of the target's stack; storing on arrival is cheaper, and
-// it gives one place where "is off its stack" is known.
+// One switch is: FS base, Boost's jump, and the arriving side stores the context that the jump hands it into the
+// greenlet that left. fiber::resume_with could do that last step on top of the target's stack; storing on arrival is
+// cheaper, and it gives one place where "is off its stack" is known.
 
 #include "greenlet/raw_greenlet.h"
 

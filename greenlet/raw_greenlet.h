@@ -46,7 +46,7 @@ class RawGreenlet {
   boost::context::fiber start(std::byte* low, std::size_t size, Entry entry);
   void arrive(boost::context::fiber&& from) noexcept;
 
-  boost::context::fiber context_;    // where it stopped; empty while it runs and when it is dead
+  boost::context::fiber context_;     // where it stopped; empty while it runs and when it is dead
   RawGreenlet* came_from_ = nullptr;  // who switched to us last, and gets its context_ from us
   std::uintptr_t block_;
 };

@@ -55,13 +55,14 @@ struct Slab {
   [[nodiscard]] std::byte* bottom(std::size_t index) const { return base + index * stride; }
 
   // Neighbouring stacks would have their hot bytes at one page offset and fight for the same cache sets.
-  [[nodiscard]] std::byte* tls_top(std::size_t index) const { return bottom(index + 1) - index % 16 * 64; }
+  static std::size_t stagger(std::size_t index) { return index % 16 * 64; }
+
+  [[nodiscard]] std::byte* tls_top(std::size_t index) const { return bottom(index + 1) - stagger(index); }
 
   [[nodiscard]] Stack* stack(std::size_t index) const {
     constexpr std::size_t alignment = 64;
     static_assert(alignof(Stack) <= alignment);
-    std::byte* below_tls = bottom(index + 1) - 16 * 64 - tls_block_size() - alignment;
-    const auto at = reinterpret_cast<std::uintptr_t>(below_tls - index % 16 * 64 - sizeof(Stack));
+    const auto at = reinterpret_cast<std::uintptr_t>(tls_top(index) - alignment - tls_block_size() - sizeof(Stack));
     return reinterpret_cast<Stack*>(at / alignment * alignment);
   }
 };
@@ -130,7 +131,10 @@ Slab* StackPool::grow() {
   slab->base = base;
   slab->stride = size_;
   slab->count = count;
-  if (!append(slab)) return nullptr;
+  if (!append(slab)) {
+    delete slab;
+    return nullptr;
+  }
   return slab_ = slab;
 }
 

@@ -72,7 +72,7 @@ class StackPool {
   Slab* grow();
   void trim() noexcept;
 
-  SpinLock lock_;  // guards the rest
+  SpinLock lock_;     // guards the rest
   List<Stack> hot_;   // given back, their pages kept; the hottest first
   List<Stack> cold_;  // given back and trimmed
   std::size_t hot_count_ = 0, in_use_ = 0;

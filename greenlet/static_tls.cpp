@@ -1,5 +1,5 @@
-// dlopen may place a module's TLS in the surplus of the static area (initial-exec code in a plug-in). It then copies the
-// initial values into the blocks of all threads that glibc knows, and ours are on none of its lists. Dynamically
+// dlopen may place a module's TLS in the surplus of the static area (initial-exec code in a plug-in). It then copies
+// the initial values into the blocks of all threads that glibc knows, and ours are on none of its lists. Dynamically
 // allocated TLS needs nothing from us: __tls_get_addr finds the running block's own dtv.
 //
 // What remains: a constructor that dlopen runs on a greenlet reads its module's own initial-exec variables as zero.

@@ -1,10 +1,10 @@
-// Why a block of its own: the FS base is switched together with the stack, so errno, __thread, thread_local, locale, the
-// malloc cache and C++'s exception globals follow the greenlet to whichever kernel thread drives it, and no TLS address
-// that a compiler keeps in a register across a park ever goes stale.
+// Why a block of its own: the FS base is switched together with the stack, so errno, __thread, thread_local, locale,
+// the malloc cache and C++'s exception globals follow the greenlet to whichever kernel thread drives it, and no TLS
+// address that a compiler keeps in a register across a park ever goes stale.
 //
 // glibc itself makes the block (_dl_allocate_tls: a dtv and the image of every module). What its clone path would then
-// fill in is done here. Rejected: a real pthread_create whose kernel thread ends at once; glibc would keep that block on
-// its lists, but it costs 55 us against 0.2.
+// fill in is done here. Rejected: a real pthread_create whose kernel thread ends at once; glibc would keep that block
+// on its lists, but it costs 55 us against 0.2.
 
 #include "greenlet/tls_block.h"
 
@@ -105,15 +105,13 @@ void free_key_arrays(std::uintptr_t block) {
 }  // namespace
 
 std::size_t tls_block_size() noexcept {
-  return (glibc().static_tls_size + glibc().static_tls_align - 1) / glibc().static_tls_align *
-         glibc().static_tls_align;
+  return (glibc().static_tls_size + glibc().static_tls_align - 1) / glibc().static_tls_align * glibc().static_tls_align;
 }
 
 std::uintptr_t create_tls_block(void* top) {
   // The descriptor is on top, static TLS grows down from it (TLS_TCB_AT_TP).
-  const std::uintptr_t block =
-      (reinterpret_cast<std::uintptr_t>(top) - glibc().descriptor_size) / glibc().static_tls_align *
-      glibc().static_tls_align;
+  const std::uintptr_t block = (reinterpret_cast<std::uintptr_t>(top) - glibc().descriptor_size) /
+                               glibc().static_tls_align * glibc().static_tls_align;
   if (glibc().allocate_tls(bytes(block)) == nullptr) return 0;
   fill_descriptor(block);
   return block;

@@ -15,13 +15,16 @@ namespace evergreen::patch {
 
 using core::Direction;
 
-// Parks until `fd` may be ready. Returns 0, or what the call must fail with: EBADF if another greenlet closed it, EAGAIN
-// when `deadline` (of SO_RCVTIMEO, SO_SNDTIMEO) has passed.
+// Parks until `fd` may be ready. Returns 0, or what the call must fail with: EBADF if another greenlet closed it,
+// EAGAIN when `deadline` (of SO_RCVTIMEO, SO_SNDTIMEO) has passed.
 inline int wait_ready(int fd, Direction direction, const char* why, Deadline deadline) noexcept {
   switch (core::wait_fd(fd, direction, why, deadline)) {
-    case core::Wake::woken: return 0;
-    case core::Wake::timed_out: return EAGAIN;
-    case core::Wake::interrupted: return EBADF;
+    case core::Wake::woken:
+      return 0;
+    case core::Wake::timed_out:
+      return EAGAIN;
+    case core::Wake::interrupted:
+      return EBADF;
   }
   __builtin_unreachable();
 }
@@ -59,8 +62,9 @@ class Wait {
   bool begun_ = false;
 };
 
-// A blocking input call on a socket. attempt(done, flags) is libc's call, with `flags` added, for what is left after the
-// first `done` bytes; wanted() is the size of the whole. With `all` (MSG_WAITALL) a stream is read until that is there.
+// A blocking input call on a socket. attempt(done, flags) is libc's call, with `flags` added, for what is left after
+// the first `done` bytes; wanted() is the size of the whole. With `all` (MSG_WAITALL) a stream is read until that is
+// there.
 //
 // After a short read of a stream nothing is left to read: the next call waits at once, which saves the EAGAIN.
 template <class Wanted, class Attempt>
@@ -106,7 +110,8 @@ ssize_t transmit(int fd, const FdTraits& traits, Size size, const char* why, Att
     }
     if (errno != EAGAIN) return done != 0 ? keep(static_cast<ssize_t>(done)) : -1;
     const int error = wait.until_ready();
-    if (error != 0) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail(error == Wait::must_not ? EAGAIN : error);
+    if (error != 0)
+      return done != 0 ? keep(static_cast<ssize_t>(done)) : fail(error == Wait::must_not ? EAGAIN : error);
   }
 }
 

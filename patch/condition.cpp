@@ -1,5 +1,5 @@
-// Condition variables wait in the table alone: a waiter is in it before it lets go of the mutex, so no signal can fall in
-// between. glibc's own state stays untouched (as after pthread_cond_init), but for the attributes kept in it.
+// Condition variables wait in the table alone: a waiter is in it before it lets go of the mutex, so no signal can fall
+// in between. glibc's own state stays untouched (as after pthread_cond_init), but for the attributes kept in it.
 
 #include "patch/clock.h"
 #include "patch/mutex.h"

@@ -1,8 +1,9 @@
-// Knowing a descriptor's kind and flags without asking costs one load. It is right because every change that the program
-// can make through libc passes here: close, dup2, fcntl, ioctl, setsockopt, accept. Flags and timeouts belong to the open
-// file, which several numbers may share: once the program has duplicated any descriptor, one change voids all records.
-// What another process does to a shared open file can't be seen. So what is not a socket is asked for O_NONBLOCK each
-// time; so are descriptors 0 to 2, which are inherited, and all sockets once the process has forked or passed one on.
+// Knowing a descriptor's kind and flags without asking costs one load. It is right because every change that the
+// program can make through libc passes here: close, dup2, fcntl, ioctl, setsockopt, accept. Flags and timeouts belong
+// to the open file, which several numbers may share: once the program has duplicated any descriptor, one change voids
+// all records. What another process does to a shared open file can't be seen. So what is not a socket is asked for
+// O_NONBLOCK each time; so are descriptors 0 to 2, which are inherited, and all sockets once the process has forked or
+// passed one on.
 
 #include "patch/fd_traits.h"
 
@@ -78,8 +79,8 @@ FdTraits ask(int fd) noexcept {
     return traits;
   }
   struct stat status {};
-  const bool waits = fstat(fd, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) &&
-                     !S_ISBLK(status.st_mode);
+  const bool waits =
+      fstat(fd, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) && !S_ISBLK(status.st_mode);
   traits.kind = waits ? FdKind::nowait : FdKind::never_waits;
   return traits;
 }

@@ -28,8 +28,8 @@ struct FdTraits {
 // One load when known; else asks the kernel. errno is kept. Any kernel thread.
 FdTraits traits_of(int fd) noexcept;
 
-// The same, for a call on a socket that is about to wait: asks the kernel again where another process could have changed
-// the open file's flags or timeouts.
+// The same, for a call on a socket that is about to wait: asks the kernel again where another process could have
+// changed the open file's flags or timeouts.
 FdTraits traits_before_wait(int fd, const FdTraits& known) noexcept;
 
 // From now on other processes may share descriptors of ours: after fork, and when one is sent or received.

@@ -90,13 +90,15 @@ ssize_t write_any(int fd, const void* buffer, size_t size) {
         },
         [&] { return real.write(fd, buffer, size); });
   }
-  const ssize_t put = transmit(fd, traits, [&] { return size; }, "write", [&](std::size_t done, int flags) {
-    if (flags != 0 && traits.kind == FdKind::messages) {  // write ends a record (MSG_EOR), send does not
-      const iovec all{const_cast<void*>(buffer), size};
-      return pwritev2(fd, &all, 1, -1, RWF_NOWAIT);
-    }
-    return flags == 0 ? real.write(fd, buffer, size) : real.send(fd, from(done), size - done, flags);
-  });
+  const ssize_t put = transmit(
+      fd, traits, [&] { return size; }, "write",
+      [&](std::size_t done, int flags) {
+        if (flags != 0 && traits.kind == FdKind::messages) {  // write ends a record (MSG_EOR), send does not
+          const iovec all{const_cast<void*>(buffer), size};
+          return pwritev2(fd, &all, 1, -1, RWF_NOWAIT);
+        }
+        return flags == 0 ? real.write(fd, buffer, size) : real.send(fd, from(done), size - done, flags);
+      });
   return was_no_socket(fd, put) ? real.write(fd, buffer, size) : put;
 }
 

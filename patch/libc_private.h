@@ -10,6 +10,7 @@
 #include <time.h>
 
 extern "C" {
+// NOLINTBEGIN(readability-identifier-naming)
 [[noreturn]] void __chk_fail() noexcept;
 void __pthread_register_cancel(__pthread_unwind_buf_t* buffer);
 void __pthread_unregister_cancel(__pthread_unwind_buf_t* buffer);
@@ -37,4 +38,5 @@ int __pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept;
 int __pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept;
 int __pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept;
 int __pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept;
+// NOLINTEND(readability-identifier-naming)
 }

@@ -1,7 +1,7 @@
 // dlopen and dlclose: glibc gives a new module's static TLS to its own threads only.
 //
-// libc's dlopen searches the RUNPATH of whoever calls it, and through a shim that is us. So where the caller has one, and
-// the name leaves it to a search, the search is done here with the caller's own list.
+// libc's dlopen searches the RUNPATH of whoever calls it, and through a shim that is us. So where the caller has one,
+// and the name leaves it to a search, the search is done here with the caller's own list.
 
 #include <dlfcn.h>
 #include <link.h>

@@ -1,5 +1,5 @@
-// Another library's constructor may call a hook before ours has run. So a pointer starts as a function that resolves all
-// of them and then goes on with its call: there is no moment at which `real` is not ready, and no check on the way.
+// Another library's constructor may call a hook before ours has run. So a pointer starts as a function that resolves
+// all of them and then goes on with its call: there is no moment at which `real` is not ready, and no check on the way.
 
 #include "patch/real.h"
 
@@ -13,49 +13,38 @@ namespace {
 
 [[gnu::constructor]] void resolve() noexcept;
 
-template <auto slot, class Function>
-struct Unresolved;
-
+// What the pointer `slot` holds before resolve(), chosen by the function's type.
 template <auto slot, class R, class... A>
-struct Unresolved<slot, R (*)(A...)> {
-  static R call(A... arguments) {
+constexpr auto unresolved(R (*)(A...)) {
+  return +[](A... arguments) -> R {
     resolve();
     return (real.*slot)(arguments...);
-  }
-};
+  };
+}
 
 template <auto slot, class R, class... A>
-struct Unresolved<slot, R (*)(A...) noexcept> {
-  static R call(A... arguments) noexcept {
+constexpr auto unresolved(R (*)(A...) noexcept) {
+  return +[](A... arguments) noexcept -> R {
     resolve();
     return (real.*slot)(arguments...);
-  }
-};
+  };
+}
 
 // fcntl, ioctl: at most one argument follows, and none is wider than a long.
 template <auto slot, class Command>
-struct Unresolved<slot, int (*)(int, Command, ...)> {
-  static int call(int fd, Command command, ...) {
-    resolve();
-    std::va_list rest;
-    va_start(rest, command);
-    const long argument = va_arg(rest, long);
-    va_end(rest);
-    return (real.*slot)(fd, command, argument);
-  }
-};
+int resolve_and_call(int fd, Command command, ...) noexcept {
+  resolve();
+  std::va_list rest;
+  va_start(rest, command);
+  const long argument = va_arg(rest, long);
+  va_end(rest);
+  return (real.*slot)(fd, command, argument);
+}
 
 template <auto slot, class Command>
-struct Unresolved<slot, int (*)(int, Command, ...) noexcept> {
-  static int call(int fd, Command command, ...) noexcept {
-    resolve();
-    std::va_list rest;
-    va_start(rest, command);
-    const long argument = va_arg(rest, long);
-    va_end(rest);
-    return (real.*slot)(fd, command, argument);
-  }
-};
+constexpr auto unresolved(int (*)(int, Command, ...)) {
+  return resolve_and_call<slot, Command>;
+}
 
 struct Row {
   const char* name;
@@ -82,9 +71,8 @@ void resolve() noexcept {
 
 }  // namespace
 
-#pragma GCC diagnostic ignored "-Wignored-attributes"  // nonnull, warn_unused_result: of no use on a pointer's type
 constinit Real real = {
-#define HOOK(name, version, how, follows) Unresolved<&Real::name, decltype(Real::name)>::call,
+#define HOOK(name, version, how, follows) unresolved<&Real::name>(decltype(Real::name){}),
 #include "patch/hooks.def"
 #undef HOOK
 };

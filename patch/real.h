@@ -20,11 +20,21 @@
 
 namespace evergreen::patch {
 
+// A function's type without attributes (noreturn), which clang takes for part of it.
+template <class R, class... A>
+auto plain(R (*)(A...)) -> R (*)(A...);
+template <class R, class... A>
+auto plain(R (*)(A...) noexcept) -> R (*)(A...) noexcept;
+template <class R, class... A>
+auto plain(R (*)(A..., ...)) -> R (*)(A..., ...);
+template <class R, class... A>
+auto plain(R (*)(A..., ...) noexcept) -> R (*)(A..., ...) noexcept;
+
 // One pointer a hook, of the type that libc's header gives the function: no prototype is written twice.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // pthread_yield
 struct Real {
-#define HOOK(name, version, how, follows) decltype(&::name) name;
+#define HOOK(name, version, how, follows) decltype(plain(&::name)) name;
 #define UNHOOKED(name, why)
 #include "patch/hooks.def"
 #undef HOOK

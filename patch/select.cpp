@@ -60,13 +60,15 @@ class Sets {
 
  private:
   fd_set* copy(int i) const noexcept {
-    return given_[i] == nullptr ? nullptr : reinterpret_cast<fd_set*>(copy_.get() + static_cast<std::size_t>(i) * words_);
+    return given_[i] == nullptr ? nullptr
+                                : reinterpret_cast<fd_set*>(copy_.get() + static_cast<std::size_t>(i) * words_);
   }
   // Not FD_ISSET: a set may be larger than FD_SETSIZE, and fortified code checks that.
   bool has(int i, int fd) const noexcept {
     if (given_[i] == nullptr) return false;
     unsigned long word;
-    memcpy(&word, reinterpret_cast<const char*>(given_[i]) + fd / 64 * 8, sizeof word);
+    memcpy(&word, reinterpret_cast<const char*>(given_[i]) + static_cast<std::size_t>(fd / 64) * sizeof word,
+           sizeof word);
     return (word >> (fd % 64) & 1) != 0;
   }
 
@@ -105,14 +107,15 @@ SHIM int select(int count, fd_set* read, fd_set* write, fd_set* except, timeval*
   const bool at_once = timeout != nullptr && timeout->tv_sec == 0 && timeout->tv_usec == 0;
   const bool invalid = count < 0 || (timeout != nullptr && (timeout->tv_sec < 0 || timeout->tv_usec < 0));
   if (!on_greenlet() || at_once || invalid) return real.select(count, read, write, except, timeout);
-  const Deadline deadline =
-      timeout == nullptr ? Deadline::never()
-                         : Deadline::in(std::chrono::seconds(std::min<time_t>(timeout->tv_sec, 9'000'000'000)) +
-                                        std::chrono::microseconds(timeout->tv_usec));
+  const Deadline deadline = timeout == nullptr
+                                ? Deadline::never()
+                                : Deadline::in(std::chrono::seconds(std::min<time_t>(timeout->tv_sec, 9'000'000'000)) +
+                                               std::chrono::microseconds(timeout->tv_usec));
   const int ready = select_until(count, read, write, except, nullptr, "select", deadline);
   if (timeout != nullptr) {
-    const auto left = std::max(std::chrono::duration_cast<std::chrono::microseconds>(
-                                   deadline.when() - Deadline::Clock::now()), std::chrono::microseconds(0));
+    const auto left =
+        std::max(std::chrono::duration_cast<std::chrono::microseconds>(deadline.when() - Deadline::Clock::now()),
+                 std::chrono::microseconds(0));
     *timeout = {left.count() / 1'000'000, left.count() % 1'000'000};
   }
   return ready;

@@ -7,8 +7,8 @@
 namespace evergreen::patch {
 namespace {
 
-// glibc keeps the flag for other processes in the second word (struct new_sem::private); learnt from sem_init itself, so
-// that another layout is noticed and every semaphore is then taken for shared, which is slower but right.
+// glibc keeps the flag for other processes in the second word (struct new_sem::private); learnt from sem_init itself,
+// so that another layout is noticed and every semaphore is then taken for shared, which is slower but right.
 bool is_shared(const sem_t* semaphore) noexcept {
   static const bool known = [] {
     sem_t own{}, shared{};

@@ -13,8 +13,10 @@ bool is_wall_clock(clockid_t clock) noexcept {
     case CLOCK_REALTIME:
     case CLOCK_MONOTONIC:
     case CLOCK_BOOTTIME:
-    case CLOCK_TAI: return true;
-    default: return false;  // CPU clocks, alarms, what does not exist: libc knows
+    case CLOCK_TAI:
+      return true;
+    default:
+      return false;  // CPU clocks, alarms, what does not exist: libc knows
   }
 }
 

@@ -157,9 +157,11 @@ SHIM ssize_t send(int fd, const void* buffer, size_t size, int flags) {
   if (!on_greenlet() || (flags & at_once) != 0) return real.send(fd, buffer, size, flags);
   const FdTraits traits = traits_of(fd);
   if (!traits.is_socket()) return real.send(fd, buffer, size, flags);
-  return transmit(fd, traits, [&] { return size; }, "send", [&](std::size_t done, int more) {
-    return real.send(fd, static_cast<const char*>(buffer) + done, size - done, flags | more);
-  });
+  return transmit(
+      fd, traits, [&] { return size; }, "send",
+      [&](std::size_t done, int more) {
+        return real.send(fd, static_cast<const char*>(buffer) + done, size - done, flags | more);
+      });
 }
 
 SHIM ssize_t __send(int fd, const void* buffer, size_t size, int flags) { return send(fd, buffer, size, flags); }
@@ -170,9 +172,12 @@ SHIM ssize_t sendto(int fd, const void* buffer, size_t size, int flags, const so
   if (!on_greenlet() || (flags & at_once) != 0) return real.sendto(fd, buffer, size, flags, address, address_size);
   const FdTraits traits = traits_of(fd);
   if (!traits.is_socket()) return real.sendto(fd, buffer, size, flags, address, address_size);
-  return transmit(fd, traits, [&] { return size; }, "sendto", [&](std::size_t done, int more) {
-    return real.sendto(fd, static_cast<const char*>(buffer) + done, size - done, flags | more, address, address_size);
-  });
+  return transmit(
+      fd, traits, [&] { return size; }, "sendto",
+      [&](std::size_t done, int more) {
+        return real.sendto(fd, static_cast<const char*>(buffer) + done, size - done, flags | more, address,
+                           address_size);
+      });
 }
 
 // Waits for room, until all is sent. Cancellation point. Restarts after a signal.

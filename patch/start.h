@@ -11,9 +11,9 @@ namespace evergreen::patch {
 extern constinit std::atomic<bool> hub_started;
 inline bool started() noexcept { return hub_started.load(std::memory_order_acquire); }
 
-// Starts the hub on the calling thread at the first call. nullptr where this glibc cannot carry greenlets (said once, in
-// one line) or the kernel refuses descriptors: the program's threads are then kernel threads. Call with only one thread
-// in the process, as the first pthread_create does.
+// Starts the hub on the calling thread at the first call. nullptr where this glibc cannot carry greenlets (said once,
+// in one line) or the kernel refuses descriptors: the program's threads are then kernel threads. Call with only one
+// thread in the process, as the first pthread_create does.
 core::Hub* start_hub() noexcept;
 
 // The hub that start_hub() made, or nullptr.

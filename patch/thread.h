@@ -5,8 +5,8 @@
 
 #include <atomic>
 
-#include "hub/core/spawn.h"
 #include "hub/core/park.h"
+#include "hub/core/spawn.h"
 
 namespace evergreen::patch {
 

@@ -12,9 +12,9 @@ namespace evergreen::patch {
 namespace {
 
 struct alignas(64) Bucket {
-  SpinLock lock;                         // guards `sleepers`
+  SpinLock lock;                        // guards `sleepers`
   std::atomic<std::uint32_t> count{0};  // of sleepers, for those who only want to know that there are none
-  List<Sleeper> sleepers;                // of several addresses, oldest first
+  List<Sleeper> sleepers;               // of several addresses, oldest first
 };
 
 constexpr std::size_t bucket_count = 1024;

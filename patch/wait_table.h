@@ -59,8 +59,7 @@ int try_then_park(const void* address, Sleeper::Kind kind, bool elsewhere, const
       if (!remove(sleeper)) wake(address, 1);  // was meant for somebody who still needs it
       return result;
     }
-    const Deadline look_again =
-        elsewhere ? std::min(deadline, Deadline::in(std::chrono::milliseconds(1))) : deadline;
+    const Deadline look_again = elsewhere ? std::min(deadline, Deadline::in(std::chrono::milliseconds(1))) : deadline;
     const core::Wake how = core::park(sleeper.greenlet, why, look_again);
     const bool was_woken = !remove(sleeper);
     if (how == core::Wake::timed_out && !was_woken && deadline.has_passed()) {

@@ -31,8 +31,9 @@ void set_timer(int fd, Deadline deadline) noexcept {
 DeadlineQueue::DeadlineQueue(Loop& loop)
     : loop_(loop),
       timer_(make_timer()),
-      watcher_(timer_, FdWatcher::Direction::read,
-               [](FdWatcher&, void* self, bool) { static_cast<DeadlineQueue*>(self)->fired_ = true; }, this) {
+      watcher_(
+          timer_, FdWatcher::Direction::read,
+          [](FdWatcher&, void* self, bool) { static_cast<DeadlineQueue*>(self)->fired_ = true; }, this) {
   watcher_.start(loop_);
 }
 

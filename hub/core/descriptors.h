@@ -32,8 +32,8 @@ class Descriptors {
   // Largest descriptor that can be waited for: Linux's default limit of fs.nr_open is 2^20.
   static constexpr int limit = 1 << 20;
 
-  // Links the waiter; the next event in that direction unlinks it and unparks its greenlet. Returns false when memory is
-  // short or fd is out of range. The waiter must be unlinked before it dies: with remove(), which does nothing if an
+  // Links the waiter; the next event in that direction unlinks it and unparks its greenlet. Returns false when memory
+  // is short or fd is out of range. The waiter must be unlinked before it dies: with remove(), which does nothing if an
   // event already did.
   bool add(int fd, Direction direction, FdWaiter& waiter) noexcept;
   static void remove(FdWaiter& waiter) noexcept {

@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::size_t loop_stack_size = 256 << 10;  // signal handlers run on it too
 
-// The running code's view of itself, in a block that does not run yet: thread-local variables of this library are at one
-// offset in all blocks (initial-exec TLS).
+// The running code's view of itself, in a block that does not run yet: thread-local variables of this library are at
+// one offset in all blocks (initial-exec TLS).
 template <class T>
 T& in_block(std::uintptr_t block, T& mine) noexcept {
   const auto offset = reinterpret_cast<std::uintptr_t>(&mine) - arch::thread_pointer();
@@ -38,7 +38,11 @@ HubGreenlet::HubGreenlet(Hub& home, const Place& place, Entry entry)
 }
 
 Hub::Hub(HubGreenlet& main)
-    : loop_([](void* self) { if (auto* act = static_cast<Hub*>(self)->on_wake) act(); }, this),
+    : loop_(
+          [](void* self) {
+            if (auto* act = static_cast<Hub*>(self)->on_wake) act();
+          },
+          this),
       deadlines_(loop_),
       descriptors_(loop_),
       main_(main),
@@ -103,7 +107,8 @@ void Hub::grant() noexcept {
   const auto used = granted_ - budget_;
   const auto took = round_ended_ - round_began_;
   if (took > std::chrono::milliseconds(1)) {
-    short_round_ = std::clamp<std::size_t>(used * std::size_t{1'000'000} / static_cast<std::size_t>(took.count()), 1, 64);
+    short_round_ =
+        std::clamp<std::size_t>(used * std::size_t{1'000'000} / static_cast<std::size_t>(took.count()), 1, 64);
   } else {
     short_round_ = std::min<std::size_t>(short_round_ * 2, 64);
   }

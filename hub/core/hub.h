@@ -27,20 +27,20 @@ struct Statistics {
 
 // Threads: one kernel thread at a time drives a hub; all members but push_foreign() and wake() are for that thread, in
 // the scope of a Runtime.
-// A greenlet that stops switches straight to the next ready one; the loop's stack runs when nobody is ready, and once in
-// a while so that I/O and timers do not wait behind greenlets that are always ready.
+// A greenlet that stops switches straight to the next ready one; the loop's stack runs when nobody is ready, and once
+// in a while so that I/O and timers do not wait behind greenlets that are always ready.
 class Hub {
  public:
   // Makes the running kernel thread the driver of a new hub, and `main`, its own stack, a greenlet of it. Never
   // destroyed: exit handlers, and whatever they call, still need it. Throws std::system_error or std::bad_alloc.
   static Hub& start(HubGreenlet& main);
 
-  // In a forked child: starts afresh with the calling greenlet alone, in the same place. The others' stacks are gone for
-  // good, like the threads of a forked process; so are all waits.
+  // In a forked child: starts afresh with the calling greenlet alone, in the same place. The others' stacks are gone
+  // for good, like the threads of a forked process; so are all waits.
   void restart_after_fork(HubGreenlet& calling);
 
   // For greenlets of this hub, from its driver.
-  void adopt(HubGreenlet& fresh) noexcept;  // counts it and makes it ready
+  void adopt(HubGreenlet& fresh) noexcept;                   // counts it and makes it ready
   RawGreenlet& leave_for_ever(HubGreenlet& dying) noexcept;  // picks who goes on instead
   void make_ready(HubGreenlet& greenlet, Order order) noexcept {
     order == Order::last ? ready_.push_back(greenlet) : ready_.push_front(greenlet);
@@ -79,8 +79,8 @@ class Hub {
   Descriptors descriptors_;
   HubGreenlet& main_;
   RawGreenlet* loop_greenlet_ = nullptr;
-  std::size_t budget_ = 0;  // switches until the loop looks at descriptors and deadlines again
-  std::size_t granted_ = 0;  // what budget_ was after the last look
+  std::size_t budget_ = 0;        // switches until the loop looks at descriptors and deadlines again
+  std::size_t granted_ = 0;       // what budget_ was after the last look
   std::size_t short_round_ = 64;  // switches that lately fitted into a millisecond; 1 to 64
   Deadline::Clock::time_point round_began_{}, round_ended_{};
   std::size_t alive_ = 1;

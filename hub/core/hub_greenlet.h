@@ -21,8 +21,8 @@ enum class Wake : std::uint8_t {
 
 using DeadlineHook = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>>;
 
-// Where a greenlet lives: a stack of ours with its TLS block, and the memory that it runs on (the rest of that stack, or
-// memory that the program gave).
+// Where a greenlet lives: a stack of ours with its TLS block, and the memory that it runs on (the rest of that stack,
+// or memory that the program gave).
 struct Place {
   Stack* stack;
   std::uintptr_t block;
@@ -49,9 +49,9 @@ class HubGreenlet : public RawGreenlet, public DeadlineHook {
   HubGreenlet* next_ready = nullptr;  // RunQueue or Inbox: never on both
   Deadline deadline = Deadline::never();
   const char* waits_for = nullptr;  // a literal: "recv", "pthread_cond_wait"; nullptr while it does not wait
-  Hub* home = nullptr;           // set once
-  Stack* const stack = nullptr;  // nullptr: the stack that a kernel thread came with
-  std::uint64_t id = 0;          // counts from 1, the main greenlet, in a process
+  Hub* home = nullptr;              // set once
+  Stack* const stack = nullptr;     // nullptr: the stack that a kernel thread came with
+  std::uint64_t id = 0;             // counts from 1, the main greenlet, in a process
 
  protected:
   ~HubGreenlet() = default;

@@ -18,18 +18,24 @@ namespace {
 
 constexpr HubGreenlet::Parking outcome_of(Wake how) {
   switch (how) {
-    case Wake::woken: return HubGreenlet::woken;
-    case Wake::timed_out: return HubGreenlet::timed_out;
-    case Wake::interrupted: return HubGreenlet::interrupted;
+    case Wake::woken:
+      return HubGreenlet::woken;
+    case Wake::timed_out:
+      return HubGreenlet::timed_out;
+    case Wake::interrupted:
+      return HubGreenlet::interrupted;
   }
   __builtin_unreachable();
 }
 
 Wake take_outcome(HubGreenlet& self) noexcept {
   switch (self.parking.exchange(HubGreenlet::awake)) {
-    case HubGreenlet::timed_out: return Wake::timed_out;
-    case HubGreenlet::interrupted: return Wake::interrupted;
-    default: return Wake::woken;
+    case HubGreenlet::timed_out:
+      return Wake::timed_out;
+    case HubGreenlet::interrupted:
+      return Wake::interrupted;
+    default:
+      return Wake::woken;
   }
 }
 

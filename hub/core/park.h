@@ -13,10 +13,10 @@
 //     awake  --park-->  parked  --unpark, deadline-->  woken | timed_out | interrupted  --park returns-->  awake
 //     awake  --unpark, between 1 and 3-->  woken | interrupted:  park then returns at once
 //
-// Each arrow is one atomic exchange, so exactly one of several wakers wins, and only the winner of `parked -> ...` makes
-// the greenlet ready: it can't be on a run queue twice. No wake-up is lost, because unpark() before park() is kept. And
-// no waker ever touches a greenlet that has gone on: it holds the lock that step 4 needs. (For lists that belong to one
-// hub, such as Descriptors, "the lock" is that only the hub's driver uses them.)
+// Each arrow is one atomic exchange, so exactly one of several wakers wins, and only the winner of `parked -> ...`
+// makes the greenlet ready: it can't be on a run queue twice. No wake-up is lost, because unpark() before park() is
+// kept. And no waker ever touches a greenlet that has gone on: it holds the lock that step 4 needs. (For lists that
+// belong to one hub, such as Descriptors, "the lock" is that only the hub's driver uses them.)
 #pragma once
 
 #include "hub/core/hub_greenlet.h"
@@ -25,8 +25,8 @@
 
 namespace evergreen::core {
 
-// The running greenlet, or nullptr: on a loop stack, and on kernel threads that drive no hub. In the TLS block, so it is
-// right on every stack without a call.
+// The running greenlet, or nullptr: on a loop stack, and on kernel threads that drive no hub. In the TLS block, so it
+// is right on every stack without a call.
 extern constinit thread_local HubGreenlet* current;
 
 // The hub that the running stack belongs to, or nullptr on kernel threads that drive none.
@@ -42,9 +42,8 @@ inline void prepare_to_park(HubGreenlet& self) noexcept { self.parking.store(Hub
 // `why` is a literal that names the call. errno is kept. Not on a loop stack.
 Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept;
 
-// Makes `greenlet` ready. Any kernel thread, in the scope of a Runtime that is not nested(). Does nothing if it has been
-// woken already.
-// `first`: ahead of all that are ready already, where the caller drives its hub.
+// Makes `greenlet` ready. Any kernel thread, in the scope of a Runtime that is not nested(). Does nothing if it has
+// been woken already. `first`: ahead of all that are ready already, where the caller drives its hub.
 enum class Order : bool { last, first };
 void unpark(HubGreenlet& greenlet, Wake how, Order order = Order::last) noexcept;
 

@@ -15,10 +15,20 @@ bool parse(const char* text, std::size_t& value) noexcept {
   const unsigned long long number = std::strtoull(text, &end, 10);
   unsigned shift = 0;
   switch (*end) {
-    case 'K': case 'k': shift = 10; break;
-    case 'M': case 'm': shift = 20; break;
-    case 'G': case 'g': shift = 30; break;
-    default: break;
+    case 'K':
+    case 'k':
+      shift = 10;
+      break;
+    case 'M':
+    case 'm':
+      shift = 20;
+      break;
+    case 'G':
+    case 'g':
+      shift = 30;
+      break;
+    default:
+      break;
   }
   if (shift != 0) ++end;
   if (errno != 0 || *end != '\0' || number > (~0ULL >> shift)) return false;

@@ -14,7 +14,8 @@ Place take_place(std::size_t size);
 // Precondition: nobody is on it any more.
 void give_place(Stack& stack) noexcept;
 
-// Makes a T, a HubGreenlet, at the top of its own stack: T(hub, place, arguments...). It does not run before hub.adopt().
+// Makes a T, a HubGreenlet, at the top of its own stack: T(hub, place, arguments...). It does not run before
+// hub.adopt().
 template <class T, class... Arguments>
 T& make_greenlet(Hub& hub, Place place, Arguments&&... arguments) {
   const bool own_memory = place.size == 0;  // else the program's
