@@ -68,28 +68,35 @@ bool has_timeout(int fd, int option) noexcept {
   return getsockopt(fd, SOL_SOCKET, option, &length, &size) == 0 && (length.tv_sec != 0 || length.tv_usec != 0);
 }
 
-FdTraits ask(int fd) noexcept {
+FdTraits ask_socket(int fd) noexcept {
   FdTraits traits;
   int type = 0;
   socklen_t size = sizeof type;
-  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0) {
-    traits.kind = type == SOCK_STREAM ? FdKind::stream : FdKind::messages;
-    traits.nonblocking = is_nonblocking(fd);
-    traits.timeouts = has_timeout(fd, SO_RCVTIMEO) || has_timeout(fd, SO_SNDTIMEO);
-    return traits;
-  }
+  getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+  traits.kind = type == SOCK_STREAM ? FdKind::stream : FdKind::messages;
+  traits.nonblocking = is_nonblocking(fd);
+  traits.timeouts = has_timeout(fd, SO_RCVTIMEO) || has_timeout(fd, SO_SNDTIMEO);
+  return traits;
+}
+
+FdTraits ask(int fd) noexcept {
+  FdTraits traits;
   struct stat status {};
-  const bool waits =
-      fstat(fd, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) && !S_ISBLK(status.st_mode);
+  if (fstat(fd, &status) != 0) return traits;
+  if (S_ISSOCK(status.st_mode)) return ask_socket(fd);
+  const bool waits = !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) && !S_ISBLK(status.st_mode);
   traits.kind = waits ? FdKind::nowait : FdKind::never_waits;
   return traits;
 }
 
+// Not remembered is the one answer with which a call would block all greenlets if it were stale: some functions of libc
+// open and close descriptors where we don't see it.
 FdTraits ask_and_remember(int fd, std::atomic<Word>* word) noexcept {
   const int saved = errno;
   const FdTraits traits = ask(fd);
   errno = saved;
-  if (word != nullptr && traits.kind != FdKind::never_waits) word->store(pack(traits), std::memory_order_relaxed);
+  const bool remember = traits.kind != FdKind::unknown && traits.kind != FdKind::never_waits;
+  if (word != nullptr) word->store(remember ? pack(traits) : 0, std::memory_order_relaxed);
   return traits;
 }
 
@@ -105,9 +112,11 @@ void change(int fd, Word set, Word clear) noexcept {
 
 FdTraits traits_of(int fd) noexcept {
   auto* word = find_or_make(fd);
-  if (word != nullptr && fd > STDERR_FILENO) {
+  if (word != nullptr) {
     const Word seen = word->load(std::memory_order_relaxed);
-    if (seen >> epoch_shift == epoch.load(std::memory_order_relaxed)) return unpack(seen);
+    const FdTraits known = unpack(seen);
+    const bool inherited_socket = known.is_socket() && fd <= STDERR_FILENO;
+    if (seen >> epoch_shift == epoch.load(std::memory_order_relaxed) && !inherited_socket) return known;
   }
   return ask_and_remember(fd, word);
 }

@@ -8,12 +8,12 @@
 namespace evergreen::patch {
 
 enum class FdKind : std::uint8_t {
-  unknown,
+  unknown,      // no open descriptor: the plain call says so
   stream,       // connected byte stream: TCP, AF_UNIX
   messages,     // any other socket
   nowait,       // preadv2 and pwritev2 take RWF_NOWAIT: pipes, timerfd, reading eventfd
   poll_first,   // they don't: ttys, inotify, writing eventfd, ...
-  never_waits,  // regular files, directories, block devices; and what is no open descriptor
+  never_waits,  // regular files, directories, block devices
 };
 
 struct FdTraits {

@@ -5,6 +5,8 @@
 namespace evergreen::patch {
 namespace {
 
+bool may_wait(FdKind kind) noexcept { return kind != FdKind::never_waits && kind != FdKind::unknown; }
+
 // A blocking read of what is no socket. attempt() tries with RWF_NOWAIT, blocking() is the plain call.
 template <class Attempt, class Blocking>
 ssize_t read_file(int fd, FdKind kind, const char* why, Attempt attempt, Blocking blocking) {
@@ -19,7 +21,7 @@ ssize_t read_file(int fd, FdKind kind, const char* why, Attempt attempt, Blockin
         continue;
       }
       if (errno != EAGAIN || is_nonblocking(fd)) return -1;
-    } else if (kind == FdKind::never_waits || is_ready(fd, Direction::read) || is_nonblocking(fd)) {
+    } else if (!may_wait(kind) || is_ready(fd, Direction::read) || is_nonblocking(fd)) {
       return keep(blocking());
     }
     if (const int error = wait_ready(fd, Direction::read, why, Deadline::never())) return fail(error);
@@ -48,7 +50,7 @@ ssize_t write_file(int fd, FdKind kind, Size size, const char* why, Attempt atte
       }
       if (errno != EAGAIN) return done != 0 ? keep(static_cast<ssize_t>(done)) : -1;
       if (is_nonblocking(fd)) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail(EAGAIN);
-    } else if (kind == FdKind::never_waits || is_ready(fd, Direction::write) || is_nonblocking(fd)) {
+    } else if (!may_wait(kind) || is_ready(fd, Direction::write) || is_nonblocking(fd)) {
       return keep(blocking());
     }
     const int error = wait_ready(fd, Direction::write, why, Deadline::never());
