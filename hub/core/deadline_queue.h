@@ -41,8 +41,9 @@ class DeadlineQueue {
     bool operator()(const HubGreenlet& a, const HubGreenlet& b) const noexcept { return a.deadline < b.deadline; }
   };
 
-  boost::intrusive::multiset<HubGreenlet, boost::intrusive::base_hook<DeadlineHook>, boost::intrusive::compare<Earlier>,
-                             boost::intrusive::constant_time_size<false>>
+  boost::intrusive::multiset<HubGreenlet,
+                             boost::intrusive::member_hook<HubGreenlet, DeadlineHook, &HubGreenlet::in_deadlines>,
+                             boost::intrusive::compare<Earlier>, boost::intrusive::constant_time_size<false>>
       order_;
   Loop& loop_;
   int timer_;

@@ -82,7 +82,7 @@ Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
       hub.deadlines().add(self);
     }
     hub.stop_running(self);
-    if (self.is_linked()) hub.deadlines().remove(self);
+    if (self.in_deadlines.is_linked()) hub.deadlines().remove(self);
     self.waits_for = nullptr;
   }
   return take_outcome(self);
