@@ -33,4 +33,10 @@ inline void set_thread_pointer(std::uintptr_t block) noexcept {
 
 inline void spin_hint() noexcept { asm volatile("pause"); }
 
+// sched_yield(2), which libevergreen-patch.so stands in for, by system call.
+inline void give_cpu() noexcept {
+  long result = SYS_sched_yield;
+  asm volatile("syscall" : "+a"(result) : : "rcx", "r11", "memory");
+}
+
 }  // namespace evergreen::arch

@@ -31,22 +31,33 @@ void on_fault(int, siginfo_t* info, void*) {
   if (info->si_code <= 0) raise(SIGSEGV);
 }
 
-bool have_alternate_stack() {
-  constexpr std::size_t size = 64 << 10;  // AVX-512 state alone is 2.7 KiB, the report's buffers 1 KiB
-  stack_t now{};
-  if (sigaltstack(nullptr, &now) == 0 && (now.ss_flags & SS_DISABLE) == 0) return true;
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return false;
-  const stack_t ours{.ss_sp = memory, .ss_flags = 0, .ss_size = size};
-  return sigaltstack(&ours, nullptr) == 0;
-}
+constexpr std::size_t alternate_size = 64 << 10;  // AVX-512 state alone is 2.7 KiB, the report's buffers 1 KiB
 
 }  // namespace
+
+AlternateStack::AlternateStack() noexcept {
+  stack_t now{};
+  if (sigaltstack(nullptr, &now) != 0 || (now.ss_flags & SS_DISABLE) == 0) return;
+  memory_ = mmap(nullptr, alternate_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory_ == MAP_FAILED) memory_ = nullptr;
+  const stack_t ours{.ss_sp = memory_, .ss_flags = 0, .ss_size = alternate_size};
+  if (memory_ != nullptr) sigaltstack(&ours, nullptr);
+}
+
+AlternateStack::~AlternateStack() {
+  if (memory_ == nullptr) return;
+  stack_t none{};
+  none.ss_flags = SS_DISABLE;
+  sigaltstack(&none, nullptr);
+  munmap(memory_, alternate_size);
+}
 
 void report_stack_overflows(void (*describe)(const void*, char*, unsigned long) noexcept) {
   struct sigaction now {};
   const bool none = sigaction(SIGSEGV, nullptr, &now) == 0 && now.sa_handler == SIG_DFL;
-  if (!none || !have_alternate_stack()) return;
+  if (!none) return;
+  static auto* const main_threads = new AlternateStack;  // never destroyed: exit handlers still run on it
+  static_cast<void>(main_threads);
   describe_owner = describe;
   struct sigaction ours {};
   ours.sa_sigaction = on_fault;

@@ -6,13 +6,16 @@
 
 namespace evergreen {
 
-// For lists of waiters and pools: held for some dozen instructions, never across a park, a switch or a system call.
+// For lists of waiters and pools: held for some dozen instructions, never across a park or a switch. The holder may have
+// lost its CPU all the same: who waits for long gives it ours.
 // Threads: any kernel thread. Not from a signal handler, which may have interrupted the holder (see core::Runtime).
 class SpinLock {
  public:
   void lock() noexcept {
     while (locked_.exchange(true, std::memory_order_acquire)) {
-      while (locked_.load(std::memory_order_relaxed)) arch::spin_hint();
+      for (int spins = 0; locked_.load(std::memory_order_relaxed); ++spins) {
+        spins % 128 == 127 ? arch::give_cpu() : arch::spin_hint();
+      }
     }
   }
   void unlock() noexcept { locked_.store(false, std::memory_order_release); }

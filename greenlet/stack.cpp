@@ -194,6 +194,18 @@ void StackPool::trim() noexcept {
   }
 }
 
+void StackPool::lock_all() noexcept {
+  pools_lock.lock();
+  for (StackPool* pool = pools; pool != nullptr; pool = pool->next_pool_) pool->lock_.lock();
+  slab_table_lock.lock();
+}
+
+void StackPool::unlock_all() noexcept {
+  slab_table_lock.unlock();
+  for (StackPool* pool = pools; pool != nullptr; pool = pool->next_pool_) pool->lock_.unlock();
+  pools_lock.unlock();
+}
+
 Stack* StackPool::containing(const void* address) noexcept {
   const auto* wanted = static_cast<const std::byte*>(address);
   const std::size_t count = slab_count.load(std::memory_order_acquire);

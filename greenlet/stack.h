@@ -62,6 +62,10 @@ class StackPool {
   // The stack in whose memory or guard page `address` lies, or nullptr. Async-signal-safe.
   static Stack* containing(const void* address) noexcept;
 
+  // Around fork, so that the child finds every pool in a state that it can use.
+  static void lock_all() noexcept;
+  static void unlock_all() noexcept;
+
   // The smallest size that leaves room to run after a TLS block: what of_size raises a smaller request to.
   static std::size_t minimum_size() noexcept;
 

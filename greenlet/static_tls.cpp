@@ -97,6 +97,10 @@ void remove_live_block(Stack& stack) noexcept {
   stack.unlink();
 }
 
+void lock_static_tls() noexcept { state().lock.lock(); }
+
+void unlock_static_tls() noexcept { state().lock.unlock(); }
+
 void update_static_tls() {
   std::vector<Module> now;
   dl_iterate_phdr(collect, &now);

@@ -9,6 +9,10 @@ namespace evergreen {
 void add_live_block(Stack& stack) noexcept;
 void remove_live_block(Stack& stack) noexcept;
 
+// Around fork, so that the child finds the list of blocks in a state that it can use.
+void lock_static_tls() noexcept;
+void unlock_static_tls() noexcept;
+
 // To be called after each dlopen and dlclose, and once before the first greenlet: gives each live block the initial
 // values of modules that came, and clears the place of those that went. Any kernel thread.
 void update_static_tls();

@@ -15,8 +15,10 @@ int duplicated(int fd) noexcept {
 }
 
 // dup2 closes `to`, but only if it succeeds.
-void note_replaced(int from, int to) noexcept {
-  if (started() && from != to && real.fcntl(from, F_GETFD) >= 0) note_gone(to);
+template <class Dup>
+int duplicated_to(int from, int to, Dup dup) noexcept {
+  const bool closes = started() && from != to && real.fcntl(from, F_GETFD) >= 0;
+  return duplicated(closes ? note_gone_around(to, dup) : dup());
 }
 
 template <class Call>
@@ -33,8 +35,8 @@ int noted_fcntl(Call call, int fd, int command, long argument) {
 using namespace evergreen::patch;
 
 SHIM int close(int fd) {
-  if (started()) note_gone(fd);
-  return real.close(fd);
+  if (!started()) return real.close(fd);
+  return note_gone_around(fd, [fd] { return real.close(fd); });
 }
 
 SHIM int __close(int fd) { return close(fd); }
@@ -59,15 +61,13 @@ SHIM void closefrom(int first) noexcept {
 SHIM int dup(int fd) noexcept { return duplicated(real.dup(fd)); }
 
 SHIM int dup2(int from, int to) noexcept {
-  note_replaced(from, to);
-  return duplicated(real.dup2(from, to));
+  return duplicated_to(from, to, [=] { return real.dup2(from, to); });
 }
 
 SHIM int __dup2(int from, int to) { return dup2(from, to); }
 
 SHIM int dup3(int from, int to, int flags) noexcept {
-  note_replaced(from, to);
-  return duplicated(real.dup3(from, to, flags));
+  return duplicated_to(from, to, [=] { return real.dup3(from, to, flags); });
 }
 
 // Variadic in C, for at most one argument that is at most a long wide. On x86-64 that one is passed like a named one.

@@ -140,13 +140,23 @@ void note_accepted(int fd, int listener, bool nonblocking) noexcept {
   word->store(traits.is_socket() ? pack(traits) : 0, std::memory_order_relaxed);
 }
 
-void note_gone(int fd) noexcept {
+void forget_traits(int fd) noexcept {
   if (auto* word = find(fd)) word->store(0, std::memory_order_relaxed);
-  if (!on_greenlet() || !core::running_hub->descriptors().knows(fd)) return;
-  // A vfork child runs in our memory, and closes its own copy only.
-  if (getpid() != core::running_hub->process()) return;
-  const core::Runtime runtime;
-  core::running_hub->descriptors().forget(fd);
+}
+
+bool is_watched(int fd) noexcept {
+  if (!on_greenlet()) return false;
+  core::Hub& home = *core::current->home;
+  {
+    const core::Runtime runtime;
+    // A detached greenlet must not read the hub's records: it goes home to find out.
+    if (core::running_hub != nullptr && !home.descriptors().knows(fd)) return false;
+  }
+  return getpid() == home.process();  // a vfork child runs in our memory, and closes its own copy only
+}
+
+void note_gone(int fd) noexcept {
+  note_gone_around(fd, [] { return 0; });
 }
 
 void note_gone_range(unsigned first, unsigned last) noexcept {
@@ -164,8 +174,8 @@ void note_gone_range(unsigned first, unsigned last) noexcept {
 void note_changed(int fd) noexcept {
   if (duplicates.load(std::memory_order_relaxed)) {
     epoch.fetch_add(1, std::memory_order_relaxed);
-  } else if (auto* word = find(fd)) {
-    word->store(0, std::memory_order_relaxed);
+  } else {
+    forget_traits(fd);
   }
 }
 
@@ -186,7 +196,7 @@ Deadline socket_deadline(int fd, const FdTraits& traits, int option) noexcept {
 void note_duplicate(int fd) noexcept {
   if (fd < 0) return;
   duplicates.store(true, std::memory_order_relaxed);
-  if (auto* word = find(fd)) word->store(0, std::memory_order_relaxed);
+  forget_traits(fd);
 }
 
 }  // namespace evergreen::patch

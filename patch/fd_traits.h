@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "hub/core/hub.h"
 #include "hub/deadline.h"
 
 namespace evergreen::patch {
@@ -42,9 +43,23 @@ void set_poll_first(int fd) noexcept;
 // An accepted socket, of which the listener says all.
 void note_accepted(int fd, int listener, bool nonblocking) noexcept;
 
+// What note_gone is made of: the record; and whether the running greenlet's hub watches the number.
+void forget_traits(int fd) noexcept;
+bool is_watched(int fd) noexcept;
+
 // The number means another open file from now on, or none: what we knew of it is void, and greenlets that still wait
 // for it get EBADF. Call before the close, while the number can't have a new owner yet.
 void note_gone(int fd) noexcept;
+
+// The same around the close itself, so that no greenlet can begin to wait for the number in between.
+template <class Close>
+int note_gone_around(int fd, Close close) noexcept {
+  forget_traits(fd);
+  if (!is_watched(fd)) return close();
+  const core::Attached attached;
+  core::running_hub->descriptors().forget(fd);
+  return close();
+}
 
 // The same for each number from `first` to `last`.
 void note_gone_range(unsigned first, unsigned last) noexcept;

@@ -33,7 +33,7 @@ class Special {
   Special() = default;
   ~Special() {
     if (epoll_ < 0) return;
-    const core::Runtime runtime;
+    const core::Attached attached;
     core::running_hub->descriptors().forget(epoll_);
     real.close(epoll_);
   }

@@ -13,7 +13,9 @@
 #include "greenlet/fatal.h"
 #include "greenlet/glibc_layout.h"
 #include "greenlet/overflow.h"
+#include "greenlet/static_tls.h"
 #include "greenlet/tls_block.h"
+#include "hub/core/carrier.h"
 #include "hub/core/settings.h"
 #include "patch/fd_traits.h"
 #include "patch/thread.h"
@@ -33,9 +35,25 @@ void describe(const void* owner, char* text, unsigned long size) noexcept {
                 reinterpret_cast<void*>(thread->block()));
 }
 
+void before_fork() {
+  lock_static_tls();
+  StackPool::lock_all();
+}
+
+void release_locks() {
+  StackPool::unlock_all();
+  unlock_static_tls();
+}
+
+void in_forking_parent() {
+  release_locks();
+  note_shared();
+}
+
 // The child of fork has the calling greenlet only; the hub's descriptors are shared with the parent and must go.
 void in_forked_child() {
   const core::Runtime runtime;
+  release_locks();
   if (core::current == nullptr) return;  // forked by a kernel thread that runs no greenlets
   if (core::current != &the_hub->main_greenlet()) leave_glibc_lists();
   note_shared();
@@ -57,7 +75,7 @@ core::Hub* try_start() noexcept {
     return nullptr;
   }
   report_stack_overflows(describe);
-  pthread_atfork(nullptr, note_shared, in_forked_child);
+  pthread_atfork(before_fork, in_forking_parent, in_forked_child);
   return the_hub;
 }
 
@@ -78,9 +96,10 @@ unsigned long kernel_threads() noexcept {
   const std::size_t wanted = core::settings().stats;
   if (wanted == 0 || (wanted != 1 && static_cast<pid_t>(wanted) != getpid())) return;
   const core::Statistics numbers = the_hub == nullptr ? core::Statistics{} : the_hub->statistics();
-  report("greenlets=%lu greenlets_peak=%lu switches=%lu parks=%lu kernel_threads_peak=%lu",
+  report("greenlets=%lu greenlets_peak=%lu switches=%lu parks=%lu retakes=%lu kernel_threads_peak=%lu",
          static_cast<unsigned long>(numbers.greenlets), static_cast<unsigned long>(numbers.greenlets_peak),
-         static_cast<unsigned long>(numbers.switches), static_cast<unsigned long>(numbers.parks), kernel_threads());
+         static_cast<unsigned long>(numbers.switches), static_cast<unsigned long>(numbers.parks), static_cast<unsigned long>(numbers.retakes),
+         std::max(kernel_threads(), static_cast<unsigned long>(core::Carriers::peak())));
 }
 
 }  // namespace

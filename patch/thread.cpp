@@ -24,7 +24,7 @@ enum Fate : std::uintptr_t { joinable, detached, finished };  // no pointer is t
 constinit std::size_t libc_stack_size = 8 << 20;
 
 // The main thread has called pthread_exit, and waits for the last of the others.
-constinit bool main_awaits_others = false;
+constinit std::atomic<bool> main_awaits_others{false};
 
 }  // namespace
 
@@ -47,10 +47,10 @@ void Thread::run() noexcept {
 RawGreenlet& Thread::entry(RawGreenlet& raw) {
   auto& self = static_cast<Thread&>(raw);
   enter_tls_block();
-  core::in_runtime = false;
+  core::begin_user_code();
   self.run();
   run_thread_destructors();
-  core::in_runtime = true;
+  core::end_user_code();
   return self.home->leave_for_ever(self);
 }
 
@@ -163,13 +163,15 @@ Thread& make_thread(core::Hub& hub, const Wanted& wanted, Thread::Routine routin
   return core::make_greenlet<Thread>(hub, place, routine, argument, wanted.detach_state == PTHREAD_CREATE_DETACHED);
 }
 
+core::Hub* hub_of_caller() noexcept { return on_greenlet() ? core::current->home : nullptr; }
+
 int create(core::Hub& hub, pthread_t* handle, const pthread_attr_t* attributes, Thread::Routine routine,
            void* argument) noexcept {
   const KeepErrno keep;
   try {
     Thread& thread = make_thread(hub, Wanted(attributes), routine, argument);
     *handle = thread.block();
-    const core::Runtime runtime;
+    const core::Attached attached;
     hub.adopt(thread);
     return keep(0);
   } catch (const std::bad_alloc&) {
@@ -183,8 +185,9 @@ void wait_for_others() {
   Thread& self = main_thread();
   self.finish();
   main_awaits_others = true;
-  while (self.home->alive() > 1) {
+  for (;;) {
     core::prepare_to_park(self);
+    if (self.home->alive() == 1) return;
     core::park(self, "pthread_exit", Deadline::never());
   }
 }
@@ -197,9 +200,10 @@ using namespace evergreen::patch;
 
 SHIM int pthread_create(pthread_t* handle, const pthread_attr_t* attributes, void* (*routine)(void*),
                         void* argument) noexcept {
-  // Kernel threads that know no hub (a SIGEV_THREAD timer's) make kernel threads.
-  core::Hub* hub = started() ? core::running_hub : start_hub();
-  if (hub == nullptr || core::in_runtime) return real.pthread_create(handle, attributes, routine, argument);
+  // The hub's own threads are kernel threads; and so are those that a kernel thread without a hub makes (a SIGEV_THREAD
+  // timer's).
+  core::Hub* hub = core::in_runtime ? nullptr : started() ? hub_of_caller() : start_hub();
+  if (hub == nullptr) return real.pthread_create(handle, attributes, routine, argument);
   return create(*hub, handle, attributes, routine, argument);
 }
 

@@ -3,26 +3,28 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 #include <new>
 
 #include "greenlet/arch_x86_64.h"
 #include "greenlet/static_tls.h"
 #include "greenlet/tls_block.h"
+#include "hub/core/carrier.h"
+#include "hub/core/monitor.h"
 #include "hub/core/park.h"
+#include "hub/core/provoke.h"
 #include "hub/core/spawn.h"
 
 namespace evergreen::core {
+
+constinit thread_local bool in_runtime = false;
+constinit thread_local Hub* running_hub = nullptr;
+constinit thread_local std::uint64_t my_turn = 0;
+constinit thread_local Carrier* my_carrier = nullptr;
+
 namespace {
 
 constexpr std::size_t loop_stack_size = 256 << 10;  // signal handlers run on it too
-
-// The running code's view of itself, in a block that does not run yet: thread-local variables of this library are at
-// one offset in all blocks (initial-exec TLS).
-template <class T>
-T& in_block(std::uintptr_t block, T& mine) noexcept {
-  const auto offset = reinterpret_cast<std::uintptr_t>(&mine) - arch::thread_pointer();
-  return *reinterpret_cast<T*>(block + offset);
-}
 
 void introduce(std::uintptr_t block, HubGreenlet* self, Hub& hub) noexcept {
   in_block(block, current) = self;
@@ -37,7 +39,7 @@ HubGreenlet::HubGreenlet(Hub& home, const Place& place, Entry entry)
   introduce(place.block, this, home);
 }
 
-Hub::Hub(HubGreenlet& main)
+Hub::Hub(HubGreenlet& main, Carrier& carrier)
     : loop_(
           [](void* self) {
             if (auto* act = static_cast<Hub*>(self)->on_wake) act();
@@ -46,6 +48,7 @@ Hub::Hub(HubGreenlet& main)
       deadlines_(loop_),
       descriptors_(loop_),
       main_(main),
+      carrier_(&carrier),
       process_(getpid()) {
   const Place place = take_place(loop_stack_size);
   loop_greenlet_ = new (place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet)))
@@ -53,21 +56,27 @@ Hub::Hub(HubGreenlet& main)
   introduce(place.block, nullptr, *this);
   main.home = this;
   current = &main;
-  running_hub = this;
+  my_carrier = &carrier;
+  my_turn = begin_turn();
   statistics_.greenlets_peak = 1;
 }
 
 Hub& Hub::start(HubGreenlet& main) {
+  start_monitor();
   update_static_tls();
   main.id = 1;
-  return *new Hub(main);
+  Hub& hub = *new Hub(main, Carriers::adopt_this_thread());
+  watch_hub(hub);
+  return hub;
 }
 
 void Hub::restart_after_fork(HubGreenlet& calling) {
   // The loop's stack stays where it is, unused: unwinding it would run the parent's hub.
   const auto act = on_wake;
+  forget_monitor();
+  Carrier& carrier = Carriers::restart_after_fork();
   this->~Hub();
-  new (this) Hub(calling);
+  new (this) Hub(calling, carrier);
   on_wake = act;
 }
 
@@ -94,8 +103,15 @@ void Hub::look() noexcept {
   round_ended_ = Deadline::Clock::now();
   inbox_.take_all(receive);
   const bool idle = ready_.empty();
-  if (idle) deadlines_.arm();
-  loop_.poll(idle ? Loop::Patience::wait : Loop::Patience::look);
+  if (idle) {
+    deadlines_.arm();
+    turn_.store(polling, std::memory_order_release);
+    loop_.poll(Loop::Patience::wait);
+    turn_.exchange(runtime);  // before the look at whether the monitor sleeps, which it does only while we poll
+    wake_monitor();
+  } else {
+    loop_.poll(Loop::Patience::look);
+  }
   inbox_.take_all(receive);
   deadlines_.expire([](HubGreenlet& greenlet) { unpark(greenlet, Wake::timed_out); });
 }
@@ -127,6 +143,47 @@ void Hub::stop_running(HubGreenlet& self) noexcept {
   if (next == &self) return;
   ++statistics_.switches;
   RawGreenlet::switch_to(self, next != nullptr ? static_cast<RawGreenlet&>(*next) : *loop_greenlet_);
+  my_carrier = carrier();
+}
+
+void Hub::drive(Carrier& by, RawGreenlet& idle) noexcept {
+  carrier_.store(&by, std::memory_order_relaxed);
+  ++statistics_.retakes;
+  RawGreenlet::switch_to(idle, *loop_greenlet_);
+}
+
+void enter_hub() noexcept {
+  Hub& home = *current->home;
+  provoke();
+  if (home.take_turn(my_turn)) {
+    running_hub = &home;
+  } else {
+    my_turn = 0;  // re-taken
+  }
+}
+
+// From the store on another kernel thread may own the hub: what follows touches this stack and block only.
+void leave_hub() noexcept {
+  my_turn = std::exchange(running_hub, nullptr)->begin_turn();
+  provoke();
+}
+
+void go_home() noexcept {
+  my_carrier->send_home(*current);
+  running_hub = current->home;
+  my_carrier = running_hub->carrier();
+}
+
+void begin_user_code() noexcept {
+  my_carrier = running_hub->carrier();
+  leave_hub();
+  in_runtime = false;
+}
+
+void end_user_code() noexcept {
+  in_runtime = true;
+  if (my_turn != 0) enter_hub();
+  if (running_hub == nullptr) go_home();
 }
 
 void Hub::yield(HubGreenlet& self) noexcept {
@@ -136,8 +193,11 @@ void Hub::yield(HubGreenlet& self) noexcept {
 
 void Hub::adopt(HubGreenlet& fresh) noexcept {
   fresh.id = ++statistics_.greenlets + 1;
-  ++alive_;
-  statistics_.greenlets_peak = std::max<std::uint64_t>(statistics_.greenlets_peak, alive_);
+  statistics_.greenlets_peak = std::max<std::uint64_t>(statistics_.greenlets_peak, ++alive_);
+  if (!monitor_runs()) {  // a forked child makes its first thread
+    start_monitor();
+    watch_hub(*this);
+  }
   ready_.push_back(fresh);
 }
 
@@ -152,6 +212,7 @@ void Hub::wake() noexcept { loop_.wake(); }
 
 void Hub::push_foreign(HubGreenlet& greenlet) noexcept {
   inbox_.push(greenlet);
+  provoke();
   loop_.wake();
 }
 

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -23,6 +24,7 @@ struct Statistics {
   std::uint64_t greenlets_peak = 0;  // alive at once
   std::uint64_t switches = 0;
   std::uint64_t parks = 0;
+  std::uint64_t retakes = 0;  // the hub was taken from a greenlet that did not come back
 };
 
 // Threads: one kernel thread at a time drives a hub; all members but push_foreign() and wake() are for that thread, in
@@ -53,7 +55,27 @@ class Hub {
   Statistics& statistics() noexcept { return statistics_; }
   HubGreenlet& main_greenlet() noexcept { return main_; }
   [[nodiscard]] pid_t process() const noexcept { return process_; }
-  [[nodiscard]] std::size_t alive() const noexcept { return alive_; }
+  [[nodiscard]] std::size_t alive() const noexcept { return alive_.load(); }
+
+  // The ownership word; the protocol is in runtime.h. take_turn: does `turn` still last? Then the hub is the caller's.
+  [[nodiscard]] std::uint64_t turn() const noexcept { return turn_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool take_turn(std::uint64_t turn) noexcept {
+    return turn_.compare_exchange_strong(turn, runtime, std::memory_order_acq_rel, std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t begin_turn() noexcept {  // by the driver: user code follows
+    const std::uint64_t count = turn_count() + 1;
+    turn_count_.store(count, std::memory_order_relaxed);
+    turn_.store(count << 2 | user, std::memory_order_release);
+    return count << 2 | user;
+  }
+  [[nodiscard]] std::uint64_t turn_count() const noexcept { return turn_count_.load(std::memory_order_relaxed); }
+  [[nodiscard]] static bool is_user(std::uint64_t turn) noexcept { return (turn & 3) == user; }
+  [[nodiscard]] bool is_polling() const noexcept { return turn() == polling; }
+
+  // By the carrier that owns it now, from its idle stack: goes on with the loop. Returns when a detached greenlet has left
+  // for that idle stack.
+  void drive(Carrier& by, RawGreenlet& idle) noexcept;
+  [[nodiscard]] Carrier* carrier() const noexcept { return carrier_.load(std::memory_order_relaxed); }
 
   // From any kernel thread; wake() from signal handlers too.
   void push_foreign(HubGreenlet& greenlet) noexcept;
@@ -63,7 +85,9 @@ class Hub {
   void (*on_wake)() noexcept = nullptr;
 
  private:
-  explicit Hub(HubGreenlet& main);
+  enum State : std::uint64_t { polling, runtime, user };
+
+  explicit Hub(HubGreenlet& main, Carrier& carrier);
   ~Hub() = default;
 
   static RawGreenlet& loop_entry(RawGreenlet& self);
@@ -83,7 +107,9 @@ class Hub {
   std::size_t granted_ = 0;       // what budget_ was after the last look
   std::size_t short_round_ = 64;  // switches that lately fitted into a millisecond; 1 to 64
   Deadline::Clock::time_point round_began_{}, round_ended_{};
-  std::size_t alive_ = 1;
+  std::atomic<std::size_t> alive_{1};  // also read by detached greenlets
+  std::atomic<std::uint64_t> turn_{runtime}, turn_count_{0};
+  std::atomic<Carrier*> carrier_;  // also read by the monitor
   const pid_t process_;
   Statistics statistics_;
 };

@@ -7,12 +7,11 @@
 #include <cerrno>
 
 #include "hub/core/hub.h"
+#include "hub/core/provoke.h"
 
 namespace evergreen::core {
 
 constinit thread_local HubGreenlet* current = nullptr;
-constinit thread_local Hub* running_hub = nullptr;
-constinit thread_local bool in_runtime = false;
 
 namespace {
 
@@ -72,7 +71,8 @@ Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
     if (begin(self)) block_thread(self, deadline);
     return take_outcome(self);
   }
-  const Runtime runtime;
+  provoke();
+  const Attached attached;
   Hub& hub = *self.home;
   if (begin(self)) {
     self.waits_for = why;
@@ -93,6 +93,7 @@ void unpark(HubGreenlet& greenlet, Wake how, Order order) noexcept {
   do {
     if (seen != HubGreenlet::awake && seen != HubGreenlet::parked) return;
   } while (!greenlet.parking.compare_exchange_weak(seen, outcome_of(how)));
+  provoke();
   if (seen == HubGreenlet::awake) return;  // it has not parked yet, and now won't
   if (greenlet.home == nullptr) {
     syscall(SYS_futex, &greenlet.parking, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, nullptr, nullptr, 0);
@@ -109,7 +110,11 @@ void yield() noexcept {
     return;
   }
   const Runtime runtime;
-  current->home->yield(*current);
+  if (running_hub != nullptr) {
+    running_hub->yield(*current);
+  } else {
+    syscall(SYS_sched_yield);  // detached: the kernel's business
+  }
 }
 
 }  // namespace evergreen::core

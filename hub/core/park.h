@@ -29,9 +29,6 @@ namespace evergreen::core {
 // is right on every stack without a call.
 extern constinit thread_local HubGreenlet* current;
 
-// The hub that the running stack belongs to, or nullptr on kernel threads that drive none.
-extern constinit thread_local Hub* running_hub;
-
 // The running greenlet; for a plain kernel thread an object that stands for it (park() then blocks that thread).
 HubGreenlet& current_or_thread();
 

@@ -1,25 +1,66 @@
-// Whether the running code is inside the hub, told per stack.
+// Who runs: a hub's own code, or a greenlet's. The protocol by which a hub can be taken from a greenlet.
+//
+// A hub is driven by one kernel thread at a time, its carrier. Hub::turn_ is one atomic word, a counter and a state:
+//
+//     polling   the loop waits in epoll
+//     runtime   hub code runs: run queue, descriptors, deadlines, a switch. Never interrupted
+//     user      a greenlet's own code runs
+//
+//   transition          who                                  how
+//   runtime -> user     the driver, leaving hub code         store(release) of a new count: each turn is a new value
+//   user -> runtime     the greenlet whose turn it is        compare-exchange from exactly that turn
+//   user -> runtime     the monitor: the hub is re-taken     compare-exchange from exactly the turn it has sampled
+//   runtime <-> polling the driver, on the loop's stack      store
+//
+// In `runtime` and `polling` only the driver writes the word; in `user` exactly one of two exchanges wins, because both
+// expect one and the same value and no value ever comes again. Who wins owns the hub. If the monitor wins it hands the hub
+// to another carrier, which goes on with the loop's stack; the greenlet runs on, on its old carrier, in parallel:
+// detached. It finds out when it next enters (its turn is over), and until it must park it needs no hub: locks, posts and
+// ready descriptors work from any kernel thread. To park it goes home first: it jumps to its carrier's idle stack, and
+// only from there is it pushed to the hub's inbox, so nobody resumes a stack that is still in use.
+//
+// Memory order: what hub code wrote happens before the next owner's: store(release) and the winning exchange (acquire), or
+// the hand-over of the hub to the new carrier.
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 namespace evergreen::core {
 
-// In the running stack's TLS block; true for ever on a hub's loop stack.
-extern constinit thread_local bool in_runtime;
+class Hub;
+class Carrier;
 
-// Scope of hub code: run queues, lists of waiters, spin locks.
+// All in the running stack's TLS block.
 //
-// A signal handler may interrupt such a scope and call something that is async-signal-safe by POSIX (sem_post, write).
-// It must neither take a spin lock that the interrupted code holds nor touch a half-changed queue: nested() tells it,
-// and it takes the lock-free way round (Hub::push_foreign) or does without.
+// Inside the hub; also true while a detached greenlet or a plain kernel thread holds a spin lock of ours, so that a signal
+// handler can tell. For ever on a hub's loop stack.
+extern constinit thread_local bool in_runtime;
+// The hub that the running code owns, in runtime; nullptr otherwise.
+extern constinit thread_local Hub* running_hub;
+// The value of Hub::turn_ when this greenlet last left hub code; 0 when it is detached, or no greenlet.
+extern constinit thread_local std::uint64_t my_turn;
+// The carrier that a greenlet was last resumed on: it stays there until it is parked.
+extern constinit thread_local Carrier* my_carrier;
+
+void enter_hub() noexcept;
+void leave_hub() noexcept;
+void go_home() noexcept;
+
+// Scope of code that must not be interrupted: run queues, lists of waiters, spin locks. A greenlet that is not detached
+// owns its hub within.
+//
+// A signal handler may interrupt such a scope and call something that is async-signal-safe by POSIX (sem_post, write). It
+// must neither take a spin lock that the interrupted code holds nor touch a half-changed queue: nested() tells it.
 class Runtime {
  public:
   Runtime() noexcept : nested_(in_runtime) {
     in_runtime = true;
     std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (!nested_ && my_turn != 0) enter_hub();
   }
   ~Runtime() {
+    if (!nested_ && running_hub != nullptr) leave_hub();
     std::atomic_signal_fence(std::memory_order_seq_cst);
     in_runtime = nested_;
   }
@@ -31,5 +72,18 @@ class Runtime {
  private:
   const bool nested_;
 };
+
+// The same, but the greenlet does own its hub: a detached one goes home for that, and may have changed its kernel thread.
+// Precondition: can_park().
+class Attached : public Runtime {
+ public:
+  Attached() noexcept {
+    if (running_hub == nullptr) go_home();
+  }
+};
+
+// For entry functions: a fresh greenlet starts in the hub, leaves it for its own code, and must end in it.
+void begin_user_code() noexcept;
+void end_user_code() noexcept;
 
 }  // namespace evergreen::core

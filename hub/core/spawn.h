@@ -4,9 +4,18 @@
 #include <cstddef>
 #include <utility>
 
+#include "greenlet/arch_x86_64.h"
 #include "hub/core/hub.h"
 
 namespace evergreen::core {
+
+// A thread-local variable of this library in a block that does not run: they are at one offset in all blocks
+// (initial-exec TLS).
+template <class T>
+T& in_block(std::uintptr_t block, T& mine) noexcept {
+  const auto offset = reinterpret_cast<std::uintptr_t>(&mine) - arch::thread_pointer();
+  return *reinterpret_cast<T*>(block + offset);
+}
 
 // A stack of at least `size` bytes with a TLS block as new. Throws std::bad_alloc.
 Place take_place(std::size_t size);

@@ -20,20 +20,17 @@ Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const ch
   FdWaiter* const first = waiters;
   bool complete = true;
   prepare_to_park(self);
-  {
-    const Runtime runtime;
-    Descriptors& descriptors = self.home->descriptors();
-    const auto add = [&](int fd, Direction direction) {
-      waiters->greenlet = &self;
-      complete = descriptors.add(fd, direction, *waiters++) && complete;
-    };
-    for (const FdInterest& interest : interests) {
-      if (interest.read) add(interest.fd, Direction::read);
-      if (interest.write) add(interest.fd, Direction::write);
-    }
+  const Attached attached;
+  Descriptors& descriptors = self.home->descriptors();
+  const auto add = [&](int fd, Direction direction) {
+    waiters->greenlet = &self;
+    complete = descriptors.add(fd, direction, *waiters++) && complete;
+  };
+  for (const FdInterest& interest : interests) {
+    if (interest.read) add(interest.fd, Direction::read);
+    if (interest.write) add(interest.fd, Direction::write);
   }
   const Wake wake = complete ? park(self, why, deadline) : sleep_a_little(why, deadline);
-  const Runtime runtime;
   for (FdWaiter* waiter = first; waiter != waiters; ++waiter) Descriptors::remove(*waiter);
   return wake;
 }

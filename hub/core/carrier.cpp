@@ -1,0 +1,207 @@
+#include "hub/core/carrier.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#include "greenlet/overflow.h"
+#include "greenlet/spin_lock.h"
+#include "greenlet/tls_block.h"
+#include "hub/core/hub.h"
+#include "hub/core/provoke.h"
+#include "hub/core/settings.h"
+#include "hub/core/spawn.h"
+
+namespace evergreen::core {
+namespace {
+
+constexpr std::size_t idle_stack_size = 64 << 10;
+constexpr timespec idle_time{5, 0};  // after which a spare ends
+
+struct State {
+  SpinLock lock;          // guards the rest
+  List<Carrier> spares;   // the one that has waited for the shortest time first
+  List<Carrier> ended;    // their threads are gone; kept, since the monitor may still look at one
+  std::size_t carriers = 0;
+};
+
+// Never destroyed: carriers run until the process is gone.
+State& state() {
+  static auto* const instance = new State;
+  return *instance;
+}
+
+sigset_t carrier_mask;
+
+constinit std::atomic<std::size_t> threads{1}, threads_peak{1};
+
+bool make_thread(void* (*entry)(void*), void* argument) noexcept {
+  pthread_attr_t attributes;
+  pthread_t handle;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, idle_stack_size);
+  const bool made = pthread_create(&handle, &attributes, entry, argument) == 0;
+  pthread_attr_destroy(&attributes);
+  if (made) Carriers::count_thread();
+  return made;
+}
+
+Carrier* reuse() noexcept {
+  const std::lock_guard guard(state().lock);
+  return state().ended.pop_front();
+}
+
+}  // namespace
+
+void Carriers::count_thread() noexcept {
+  const std::size_t now = threads.fetch_add(1) + 1;
+  std::size_t peak = threads_peak.load();
+  while (peak < now && !threads_peak.compare_exchange_weak(peak, now)) {
+  }
+}
+
+std::size_t Carriers::peak() noexcept { return threads_peak.load(); }
+
+Carrier& Carriers::adopt_this_thread() {
+  auto* carrier = new Carrier;
+  carrier->may_end_ = false;
+  carrier->thread_ = static_cast<pid_t>(syscall(SYS_gettid));
+  const Place place = take_place(idle_stack_size);
+  void* memory = place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet));
+  const auto size = static_cast<std::size_t>(place.stack->high() - place.low);
+  carrier->idle_ = new (memory) RawGreenlet(place.low, size, place.block, Carrier::idle_entry);
+  in_block(place.block, my_carrier) = carrier;
+  in_block(place.block, in_runtime) = true;
+  const std::lock_guard guard(state().lock);
+  ++state().carriers;
+  return *carrier;
+}
+
+Carrier* Carriers::take() noexcept {
+  {
+    const std::lock_guard guard(state().lock);
+    if (Carrier* spare = state().spares.pop_front()) return spare;
+    if (state().carriers >= settings().carriers) return nullptr;
+    ++state().carriers;
+  }
+  Carrier* carrier = reuse();
+  if (carrier == nullptr) carrier = new (std::nothrow) Carrier;
+  if (carrier != nullptr && make_thread(Carrier::thread_main, carrier)) return carrier;
+  const std::lock_guard guard(state().lock);
+  if (carrier != nullptr) state().ended.push_front(*carrier);
+  --state().carriers;
+  return nullptr;
+}
+
+void Carriers::put_back(Carrier& carrier) noexcept {
+  const std::lock_guard guard(state().lock);
+  state().spares.push_front(carrier);
+}
+
+void Carriers::give_hub(Carrier& carrier, Hub& hub) noexcept {
+  carrier.hub_ = &hub;
+  carrier.called_.store(1, std::memory_order_release);
+  syscall(SYS_futex, &carrier.called_, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, nullptr, nullptr, 0);
+}
+
+Carrier& Carriers::restart_after_fork() {
+  new (&state()) State;
+  threads = threads_peak = 1;
+  return adopt_this_thread();
+}
+
+void Carriers::remember_mask(const sigset_t& mask) noexcept { carrier_mask = mask; }
+
+void* Carrier::thread_main(void* argument) {
+  pthread_sigmask(SIG_SETMASK, &carrier_mask, nullptr);  // the monitor, which made us, has all blocked
+  auto* self = static_cast<Carrier*>(argument);
+  const AlternateStack for_overflows;
+  in_runtime = true;  // whatever a signal handler calls here goes straight to libc
+  my_carrier = self;
+  self->thread_ = static_cast<pid_t>(syscall(SYS_gettid));
+  struct OwnStack : RawGreenlet {
+  } idle;
+  self->idle_ = &idle;
+  self->run(false);
+  threads.fetch_sub(1);
+  const std::lock_guard guard(state().lock);
+  state().ended.push_front(*self);
+  return nullptr;
+}
+
+RawGreenlet& Carrier::idle_entry(RawGreenlet&) {
+  enter_tls_block();
+  Carrier& self = *my_carrier;
+  self.run(true);
+  __builtin_unreachable();  // may_end_ is false
+}
+
+// On the idle stack. `is_spare`: nobody has taken us yet.
+void Carrier::run(bool is_spare) noexcept {
+  for (;; is_spare = true) {
+    if (passenger_ != nullptr) {
+      HubGreenlet& passenger = *std::exchange(passenger_, nullptr);
+      provoke();
+      passenger.home->push_foreign(passenger);
+    }
+    Hub* hub = wait_for_hub(is_spare);
+    if (hub == nullptr) return;
+    hub->drive(*this, *idle_);
+  }
+}
+
+Hub* Carrier::wait_for_hub(bool is_spare) noexcept {
+  if (is_spare) Carriers::put_back(*this);
+  while (called_.load(std::memory_order_acquire) == 0) {
+    const long result =
+        syscall(SYS_futex, &called_, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, may_end_ ? &idle_time : nullptr, nullptr, 0);
+    if (result == 0 || errno != ETIMEDOUT) continue;
+    const std::lock_guard guard(state().lock);
+    if (!is_linked()) continue;  // somebody has just taken us, and will call
+    unlink();
+    --state().carriers;
+    return nullptr;
+  }
+  called_.store(0, std::memory_order_relaxed);
+  return std::exchange(hub_, nullptr);
+}
+
+// The letter after the name in parentheses, which may itself hold anything: proc_pid_stat(5).
+Carrier::Activity Carrier::activity() const noexcept {
+  char path[64], text[256];
+  std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread_);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  const ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+  if (fd >= 0) close(fd);
+  if (size <= 0) return Activity::unknown;
+  text[size] = '\0';
+  const char* name_end = std::strrchr(text, ')');
+  if (name_end == nullptr || name_end[1] == '\0') return Activity::unknown;
+  return name_end[2] == 'R' ? Activity::runs : Activity::sleeps;
+}
+
+std::chrono::nanoseconds Carrier::cpu_time() const noexcept {
+  // The clock of one thread: clock_getres(2), "clockid_t of a thread" as glibc's pthread_getcpuclockid makes it.
+  const auto clock = static_cast<clockid_t>(~static_cast<unsigned>(thread_) << 3 | 6U);
+  timespec time{};
+  clock_gettime(clock, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+void Carrier::send_home(HubGreenlet& self) noexcept {
+  passenger_ = &self;
+  RawGreenlet::switch_to(self, *idle_);
+}
+
+}  // namespace evergreen::core

@@ -1,0 +1,75 @@
+// Kernel threads that drive hubs.
+#pragma once
+
+#include <signal.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "greenlet/list.h"
+#include "hub/core/hub_greenlet.h"
+
+namespace evergreen::core {
+
+// One kernel thread: it drives a hub, or runs a greenlet that was detached from one, or is a spare. Its idle stack is the
+// stack that it came with; the thread that started a hub lives on in the main greenlet, so it gets an idle stack of ours.
+class Carrier : public Link<Carrier> {  // Carriers::spares_
+ public:
+  Carrier() = default;
+
+  // For a detached greenlet on this carrier: off its stack, and back to its hub. Returns when it is resumed there, on
+  // whichever carrier drives the hub then.
+  void send_home(HubGreenlet& self) noexcept;
+
+  // For the monitor: its kernel thread, now; and the CPU time that it has used.
+  enum class Activity { runs, sleeps, unknown };
+  [[nodiscard]] Activity activity() const noexcept;
+  [[nodiscard]] std::chrono::nanoseconds cpu_time() const noexcept;
+
+ private:
+  friend class Carriers;
+
+  static void* thread_main(void* self);
+  static RawGreenlet& idle_entry(RawGreenlet& self);
+  void run(bool is_spare) noexcept;
+  Hub* wait_for_hub(bool is_spare) noexcept;
+
+  RawGreenlet* idle_ = nullptr;
+  HubGreenlet* passenger_ = nullptr;  // has just left its stack for ours
+  std::atomic<std::uint32_t> called_{0};  // futex: 1 when hub_ is set
+  Hub* hub_ = nullptr;
+  pid_t thread_ = 0;
+  bool may_end_ = true;  // false: the process's first thread
+};
+
+// All carriers of the process. Threads: any.
+class Carriers {
+ public:
+  // The running kernel thread, which starts a hub. Throws std::bad_alloc.
+  static Carrier& adopt_this_thread();
+
+  // A spare, or a new one; nullptr at the cap (EVERGREEN_CARRIERS) or when the kernel refuses. It waits for give_hub().
+  static Carrier* take() noexcept;
+  static void put_back(Carrier& carrier) noexcept;
+
+  // Hands a hub, which the caller owns, to a carrier from take().
+  static void give_hub(Carrier& carrier, Hub& hub) noexcept;
+
+  // The signal mask with which carriers run.
+  static void remember_mask(const sigset_t& mask) noexcept;
+
+  // In a forked child: only the calling thread is left. Its idle stack, if that was a kernel thread's own, belongs to
+  // glibc again; so it becomes a new carrier.
+  static Carrier& restart_after_fork();
+
+  // Kernel threads that evergreen has made, with the monitor and the one that started the hub: now, and at most.
+  static void count_thread() noexcept;
+  static std::size_t peak() noexcept;
+
+ private:
+  friend class Carrier;
+};
+
+}  // namespace evergreen::core
