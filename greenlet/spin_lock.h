@@ -6,9 +6,9 @@
 
 namespace evergreen {
 
-// For lists of waiters and pools: held for some dozen instructions, never across a park or a switch. The holder may have
-// lost its CPU all the same: who waits for long gives it ours.
-// Threads: any kernel thread. Not from a signal handler, which may have interrupted the holder (see core::Runtime).
+// For lists of waiters and pools: held for some dozen instructions (a pool that grows: for an mmap), never across a
+// park or a switch. The holder may have lost its CPU all the same: who waits for long gives it ours. Threads: any
+// kernel thread. Not from a signal handler, which may have interrupted the holder (see core::Runtime).
 class SpinLock {
  public:
   void lock() noexcept {

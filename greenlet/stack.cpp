@@ -8,6 +8,7 @@
 #include "greenlet/stack.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -119,10 +120,18 @@ StackPool* StackPool::of_size(std::size_t size) {
   return pool;
 }
 
+// At most this many bytes a slab: a small part of what the process may have (RLIMIT_AS).
+std::size_t largest_slab() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  return static_cast<std::size_t>(limit.rlim_cur / 16);
+}
+
 // Precondition: lock_ is held. Makes twice as many stacks as the slab before; fewer where address space is short.
 Slab* StackPool::grow() {
-  constexpr std::size_t first = 64, most = 8192;
+  constexpr std::size_t first = 8, most = 8192;
   std::size_t count = slab_ == nullptr ? first : std::min(slab_->count * 2, most);
+  count = std::clamp<std::size_t>(largest_slab() / size_, 1, count);
   std::byte* base = nullptr;
   while (count > 0 && (count > SIZE_MAX / 4 / size_ || (base = map_slab(count * size_)) == nullptr)) count /= 2;
   if (base == nullptr) return nullptr;

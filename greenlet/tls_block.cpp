@@ -11,6 +11,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <locale.h>
+#include <netdb.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -39,12 +42,13 @@ std::uintptr_t* list_node(std::uintptr_t block) {
   return reinterpret_cast<std::uintptr_t*>(bytes(block) + glibc().list);
 }
 
-// A thread id above every kernel's (PID_MAX_LIMIT is 2^22): mutexes compare it, and zero would make all greenlets one
-// owner. 2^29 and more are flag bits in PI futexes.
+constinit std::atomic<unsigned> thread_ids{0};
+
+// A thread id above every kernel's (PID_MAX_LIMIT is 2^22) and below the flag bits of robust and PI futexes
+// (FUTEX_TID_MASK): mutexes compare it, and zero would make all greenlets one owner.
 pid_t next_thread_id() {
-  static std::atomic<unsigned> count{0};
-  constexpr unsigned first = 1U << 22, range = (1U << 29) - first;
-  return static_cast<pid_t>(first + 1 + count.fetch_add(1, std::memory_order_relaxed) % (range - 1));
+  constexpr unsigned first = 1U << 22, range = (1U << 30) - first;
+  return static_cast<pid_t>(first + thread_ids.fetch_add(1, std::memory_order_relaxed) % range);
 }
 
 // Precondition: the descriptor is zero but for the dtv.
@@ -132,7 +136,7 @@ bool renew_tls_block(std::uintptr_t block) {
 
 void enter_tls_block() {
   glibc().init_ctype();
-  errno = 0;
+  errno = h_errno = 0;  // libc's TLS is not imaged again
 }
 
 void leave_glibc_lists() noexcept {
@@ -140,6 +144,12 @@ void leave_glibc_lists() noexcept {
   reinterpret_cast<std::uintptr_t*>(list[0])[1] = list[1];
   reinterpret_cast<std::uintptr_t*>(list[1])[0] = list[0];
   list[0] = list[1] = reinterpret_cast<std::uintptr_t>(list);
+}
+
+void draw_thread_ids() noexcept {
+  unsigned random = 0;
+  if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) random = static_cast<unsigned>(getpid()) << 12;
+  thread_ids.store(random);
 }
 
 int thread_id() noexcept {
@@ -154,7 +164,7 @@ void run_thread_destructors() {
   for (int round = 0; round < PTHREAD_DESTRUCTOR_ITERATIONS && destroy_key_values(block); ++round) {
   }
   free_key_arrays(block);
-  uselocale(LC_GLOBAL_LOCALE);  // libc's TLS is not imaged again
+  uselocale(LC_GLOBAL_LOCALE);
 }
 
 }  // namespace evergreen

@@ -31,6 +31,10 @@ void enter_tls_block();
 // stay, because we reuse it without telling.
 void leave_glibc_lists() noexcept;
 
+// Starts to count thread ids from a random place: processes that share a mutex must not have the same ones. Once at
+// start, and in a forked child.
+void draw_thread_ids() noexcept;
+
 // The running block's thread id, by which glibc's mutexes know their owner.
 int thread_id() noexcept;
 

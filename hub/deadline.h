@@ -22,6 +22,7 @@ class Deadline {
   template <class Rep, class Period>
   static Deadline in(std::chrono::duration<Rep, Period> length) noexcept {
     const auto now = Clock::now();
+    if (length <= length.zero()) return Deadline(now);
     const std::chrono::duration<double> room = Clock::time_point::max() - now;
     if (std::chrono::duration<double>(length) >= room) return never();
     return Deadline(now + std::chrono::ceil<Clock::duration>(length));

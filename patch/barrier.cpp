@@ -27,6 +27,7 @@ using namespace evergreen::patch;
 SHIM int pthread_barrier_wait(pthread_barrier_t* address) noexcept {
   auto* barrier = reinterpret_cast<Barrier*>(address);  // glibc does the same
   if (!started() || core::in_runtime || barrier->shared != 0) return real.pthread_barrier_wait(address);
+  const core::Runtime runtime;
   Sleeper sleeper(address, Sleeper::Kind::lock);
   core::prepare_to_park(sleeper.greenlet);
   add(sleeper);

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "hub/deadline.h"
@@ -12,8 +13,8 @@ namespace evergreen::patch {
 inline bool is_valid(const timespec& time) noexcept { return time.tv_nsec >= 0 && time.tv_nsec < 1'000'000'000; }
 
 inline std::chrono::nanoseconds length_of(const timespec& time) noexcept {
-  constexpr time_t most = 9'000'000'000;  // seconds that fit into 64 bits of nanoseconds
-  return std::chrono::seconds(time.tv_sec > most ? most : time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  constexpr time_t most = 4'000'000'000;  // seconds: the difference of two fits into 64 bits of nanoseconds
+  return std::chrono::seconds(std::clamp(time.tv_sec, -most, most)) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 // When `clock` will show `time`. CLOCK_REALTIME is translated as it stands now: a later setting of the clock does not

@@ -21,23 +21,30 @@ bool is_shared(const pthread_cond_t& condition) noexcept {
 int wait_shared(pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
   if (const int error = unlock_mutex(mutex)) return error;
   core::HubGreenlet& self = core::current_or_thread();
-  core::prepare_to_park(self);
-  core::park(self, why, std::min(deadline, Deadline::in(std::chrono::milliseconds(1))));
+  {
+    const core::Runtime runtime;
+    core::prepare_to_park(self);
+    core::park(self, why, std::min(deadline, Deadline::in(std::chrono::milliseconds(1))));
+  }
   const int locked = lock_mutex(mutex, why, Deadline::never());
   return locked == 0 && deadline.has_passed() ? ETIMEDOUT : locked;
 }
 
 int wait(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
   if (is_shared(*condition)) return wait_shared(mutex, why, deadline);
-  Sleeper sleeper(condition, Sleeper::Kind::lock);
-  core::prepare_to_park(sleeper.greenlet);
-  add(sleeper);
-  if (const int error = unlock_mutex(mutex)) {
-    if (!remove(sleeper)) wake(condition, 1);
-    return error;
+  bool timed_out;
+  {
+    const core::Runtime runtime;
+    Sleeper sleeper(condition, Sleeper::Kind::lock);
+    core::prepare_to_park(sleeper.greenlet);
+    add(sleeper);
+    if (const int error = unlock_mutex(mutex)) {
+      if (!remove(sleeper)) wake(condition, 1);
+      return error;
+    }
+    core::park(sleeper.greenlet, why, deadline);
+    timed_out = remove(sleeper);
   }
-  core::park(sleeper.greenlet, why, deadline);
-  const bool timed_out = remove(sleeper);
   const int locked = lock_mutex(mutex, why, Deadline::never());
   return locked == 0 && timed_out ? ETIMEDOUT : locked;
 }

@@ -21,6 +21,10 @@ int duplicated_to(int from, int to, Dup dup) noexcept {
   return duplicated(closes ? note_gone_around(to, dup) : dup());
 }
 
+void note_stream_gone(FILE* stream) noexcept {
+  if (started() && stream != nullptr) note_gone(fileno(stream));
+}
+
 template <class Call>
 int noted_fcntl(Call call, int fd, int command, long argument) {
   const int result = call(fd, command, argument);
@@ -41,10 +45,25 @@ SHIM int close(int fd) {
 
 SHIM int __close(int fd) { return close(fd); }
 
-// The close inside it passes no shim. What it must write first may still block.
+// The close inside these passes no shim.
 SHIM int fclose(FILE* stream) {
-  if (started() && stream != nullptr) note_gone(fileno(stream));
+  note_stream_gone(stream);
   return real.fclose(stream);
+}
+
+SHIM int pclose(FILE* stream) {
+  note_stream_gone(stream);
+  return real.pclose(stream);
+}
+
+SHIM FILE* freopen(const char* path, const char* mode, FILE* stream) {
+  note_stream_gone(stream);
+  return real.freopen(path, mode, stream);
+}
+
+SHIM FILE* freopen64(const char* path, const char* mode, FILE* stream) {
+  note_stream_gone(stream);
+  return real.freopen64(path, mode, stream);
 }
 
 SHIM int close_range(unsigned first, unsigned last, int flags) noexcept {

@@ -22,7 +22,7 @@ using namespace evergreen::patch;
 // Parks until the thread has ended. Cancellation point. Restarts after a signal.
 SHIM int pthread_timedjoin_np(pthread_t handle, void** result, const timespec* until) {
   Thread* thread = started() ? Thread::find(handle) : nullptr;
-  if (thread == nullptr) return real.pthread_timedjoin_np(handle, result, until);
+  if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_timedjoin_np(handle, result, until);
   return join_until(*thread, result, CLOCK_REALTIME, until, "pthread_timedjoin_np");
 }
 
@@ -30,6 +30,7 @@ SHIM int pthread_timedjoin_np(pthread_t handle, void** result, const timespec* u
 SHIM int pthread_clockjoin_np(pthread_t handle, void** result, clockid_t clock, const timespec* until) {
   const bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
   Thread* thread = started() ? Thread::find(handle) : nullptr;
+  if (thread == nullptr && Thread::was_ours(handle)) return ESRCH;
   if (thread == nullptr || !known) return real.pthread_clockjoin_np(handle, result, clock, until);
   return join_until(*thread, result, clock, until, "pthread_clockjoin_np");
 }

@@ -38,11 +38,22 @@ std::string search(link_map* module, const char* file) {
   return {};
 }
 
+// "$ORIGIN/plugin.so", relative to the caller's own folder.
+std::string expand_origin(const char* module_file, std::string file) {
+  const std::string path(module_file);
+  for (const std::string name : {"$ORIGIN", "${ORIGIN}"}) {
+    if (file.starts_with(name)) file.replace(0, name.size(), path.substr(0, path.rfind('/')));
+  }
+  return file;
+}
+
 std::string resolve_for(const void* caller, const char* file, int mode) {
   Dl_info info;
   void* module = nullptr;
-  if (file == nullptr || *file == '\0' || std::strchr(file, '/') != nullptr) return {};
+  if (file == nullptr || *file == '\0') return {};
   if (dladdr1(caller, &info, &module, RTLD_DL_LINKMAP) == 0 || module == nullptr) return {};
+  if (*file == '$') return expand_origin(info.dli_fname, file);
+  if (std::strchr(file, '/') != nullptr) return {};
   if (!has_run_path(static_cast<link_map*>(module))) return {};
   if (void* loaded = real.dlopen(file, (mode & ~(RTLD_GLOBAL | RTLD_NODELETE)) | RTLD_NOLOAD)) {
     real.dlclose(loaded);

@@ -21,6 +21,7 @@ bool is_self_deadlock(const pthread_mutex_t& mutex) noexcept {
 }  // namespace
 
 int lock_mutex(pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
+  let_beaten_go_first(mutex);
   const int result = pthread_mutex_trylock(mutex);
   if (result != EBUSY) return result;
   if (is_self_deadlock(*mutex)) return EDEADLK;
@@ -37,7 +38,7 @@ int unlock_mutex(pthread_mutex_t* mutex) noexcept {
 namespace {
 
 int lock_until(pthread_mutex_t* mutex, clockid_t clock, const timespec* until, const char* why) noexcept {
-  int result = pthread_mutex_trylock(mutex);
+  const int result = pthread_mutex_trylock(mutex);
   if (result != EBUSY) return result;
   if (!is_valid(*until)) return EINVAL;
   return lock_mutex(mutex, why, deadline_on(clock, *until));

@@ -1,13 +1,19 @@
 #include <atomic>
 
+#include "patch/once.h"
 #include "patch/shim.h"
 #include "patch/wait_table.h"
 
 namespace evergreen::patch {
 namespace {
 
-// glibc's values of a pthread_once_t. Above them it counts forks, to know a routine that a fork cut off.
-enum : int { fresh = 0, in_progress = 1, done = 2 };
+// glibc's values of a pthread_once_t. While a routine runs the upper bits say in which generation of forks: one that a
+// fork has cut off is not waited for.
+enum : int { fresh = 0, done = 2 };
+
+constinit std::atomic<int> in_progress{1};
+
+pthread_once_t probe;
 
 // Whatever ends the routine: an exception or pthread_exit leave the control as if it had never been called.
 class Attempt {
@@ -31,23 +37,30 @@ int once(pthread_once_t* address, void (*routine)()) {
   for (;;) {
     int seen = control.load(std::memory_order_acquire);
     if ((seen & done) != 0) return 0;
-    if (seen == fresh && control.compare_exchange_strong(seen, in_progress)) {
+    const int ours = in_progress.load(std::memory_order_relaxed);
+    if (seen != ours && control.compare_exchange_strong(seen, ours)) {
       Attempt attempt(address);
       routine();
       attempt.outcome = done;
       return 0;
     }
-    // `elsewhere`: libc's own pthread_once may have begun it before there was a hub, and wakes nobody here.
-    if (seen != fresh) {
+    if (seen == ours) {
+      // `elsewhere`: libc's own pthread_once may have begun it before there was a hub, and wakes nobody here.
       try_then_park(address, Sleeper::Kind::lock, true, "pthread_once", Deadline::never(), [&] {
         const int now = control.load(std::memory_order_acquire);
-        return (now & in_progress) != 0 && (now & done) == 0 ? EBUSY : 0;
+        return now == ours ? EBUSY : 0;
       });
     }
   }
 }
 
 }  // namespace
+
+void learn_fork_generation() noexcept {
+  probe = PTHREAD_ONCE_INIT;
+  real.pthread_once(&probe, [] { in_progress = probe; });
+}
+
 }  // namespace evergreen::patch
 
 using namespace evergreen;

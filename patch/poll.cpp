@@ -40,15 +40,18 @@ class Special {
   Special(const Special&) = delete;
   Special& operator=(const Special&) = delete;
 
-  // Returns 0 or an errno value.
-  int add(const pollfd& entry) noexcept {
-    if (epoll_ < 0 && (epoll_ = epoll_create1(EPOLL_CLOEXEC)) < 0) return errno;
+  // Entry `i` of fds. Returns whether an event of it will be seen: not where descriptors or memory are short.
+  bool add(const pollfd* fds, nfds_t i) noexcept {
+    if (epoll_ < 0 && (epoll_ = epoll_create1(EPOLL_CLOEXEC)) < 0) return false;
     epoll_event event{};
-    event.events = static_cast<std::uint16_t>(entry.events);
-    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, entry.fd, &event) == 0) return 0;
-    if (errno != EEXIST) return errno;
-    event.events = ~std::uint32_t{EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP};  // twice in the set: for any
-    return epoll_ctl(epoll_, EPOLL_CTL_MOD, entry.fd, &event) == 0 ? 0 : errno;
+    event.events = static_cast<std::uint16_t>(fds[i].events);
+    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fds[i].fd, &event) == 0) return true;
+    if (errno == EPERM) return true;  // a regular file, or the like: never has such an event
+    if (errno != EEXIST) return false;
+    for (nfds_t j = 0; j < i; ++j) {  // twice in the set: for the events of both
+      if (fds[j].fd == fds[i].fd && !is_plain(fds[j])) event.events |= static_cast<std::uint16_t>(fds[j].events);
+    }
+    return epoll_ctl(epoll_, EPOLL_CTL_MOD, fds[i].fd, &event) == 0;
   }
 
   [[nodiscard]] int fd() const noexcept { return epoll_; }
@@ -57,29 +60,33 @@ class Special {
   int epoll_ = -1;
 };
 
-int wait_with(core::FdInterest* interests, const pollfd* fds, nfds_t count, const char* why, Deadline deadline) {
+void wait_with(core::FdInterest* interests, const pollfd* fds, nfds_t count, const char* why, Deadline deadline) {
   Special special;
   std::size_t used = 0;
   for (nfds_t i = 0; i < count; ++i) {
     if (fds[i].fd < 0) continue;
     if (is_plain(fds[i])) {
       interests[used++] = {fds[i].fd, (fds[i].events & reads) != 0, (fds[i].events & writes) != 0};
-    } else if (const int error = special.add(fds[i])) {
-      return error;
+    } else if (!special.add(fds, i)) {
+      deadline = std::min(deadline, Deadline::in(std::chrono::milliseconds(1)));  // look again soon
     }
   }
   if (special.fd() >= 0) interests[used++] = {special.fd(), true, false};
   core::wait_any_fd({interests, used}, why, deadline);
-  return 0;
 }
 
 }  // namespace
 
 int wait_for_any(const pollfd* fds, nfds_t count, const char* why, Deadline deadline) noexcept {
   core::FdInterest few[16];
-  if (count < std::size(few)) return wait_with(few, fds, count, why, deadline);
+  if (count < std::size(few)) {
+    wait_with(few, fds, count, why, deadline);
+    return 0;
+  }
   const std::unique_ptr<core::FdInterest[]> many(new (std::nothrow) core::FdInterest[count + 1]);
-  return many == nullptr ? ENOMEM : wait_with(many.get(), fds, count, why, deadline);
+  if (many == nullptr) return ENOMEM;
+  wait_with(many.get(), fds, count, why, deadline);
+  return 0;
 }
 
 Deadline slice(Deadline deadline, const sigset_t* mask) noexcept {

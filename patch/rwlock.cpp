@@ -9,13 +9,16 @@ namespace {
 bool is_self_deadlock(const pthread_rwlock_t& lock) noexcept { return lock.__data.__cur_writer == thread_id(); }
 
 // Only this kind of lock lets no reader pass a waiting writer; glibc's default prefers readers.
-bool must_queue(pthread_rwlock_t* lock) noexcept {
-  return lock->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP && writer_waits(lock);
+bool prefers_writers(const pthread_rwlock_t& lock) noexcept {
+  return lock.__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;
 }
 
 int read_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline) noexcept {
-  const auto attempt = [lock] { return pthread_rwlock_tryrdlock(lock); };
-  const int result = must_queue(lock) ? EBUSY : attempt();
+  const auto attempt = [lock] {
+    return prefers_writers(*lock) && writer_waits(lock) ? EBUSY : pthread_rwlock_tryrdlock(lock);
+  };
+  let_beaten_go_first(lock);
+  const int result = attempt();
   if (result != EBUSY) return result;
   if (is_self_deadlock(*lock)) return EDEADLK;
   return try_then_park(lock, Sleeper::Kind::reader, lock->__data.__shared != 0, why, deadline, attempt);
@@ -23,10 +26,13 @@ int read_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline) noexce
 
 int write_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline) noexcept {
   const auto attempt = [lock] { return pthread_rwlock_trywrlock(lock); };
-  const int result = attempt();
+  let_beaten_go_first(lock);
+  int result = attempt();
   if (result != EBUSY) return result;
   if (is_self_deadlock(*lock)) return EDEADLK;
-  return try_then_park(lock, Sleeper::Kind::lock, lock->__data.__shared != 0, why, deadline, attempt);
+  result = try_then_park(lock, Sleeper::Kind::lock, lock->__data.__shared != 0, why, deadline, attempt);
+  if (result != 0) wake_for_rwlock(lock, prefers_writers(*lock));  // readers that queued up behind us
+  return result;
 }
 
 bool parks() noexcept { return started() && !core::in_runtime; }
@@ -84,7 +90,7 @@ SHIM int pthread_rwlock_clockwrlock(pthread_rwlock_t* lock, clockid_t clock, con
 
 SHIM int pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept {
   const int result = real.pthread_rwlock_unlock(lock);
-  if (started() && result == 0) wake_readers_or_writer(lock);
+  if (started() && result == 0) wake_for_rwlock(lock, prefers_writers(*lock));
   return result;
 }
 

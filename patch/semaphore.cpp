@@ -30,6 +30,7 @@ int try_wait(sem_t* semaphore) noexcept {
 
 int wait(sem_t* semaphore, const char* why, Deadline deadline) noexcept {
   const KeepErrno keep;
+  let_beaten_go_first(semaphore);
   const int error = try_then_park(semaphore, Sleeper::Kind::semaphore, is_shared(semaphore), why, deadline,
                                   [semaphore] { return try_wait(semaphore); });
   return error == 0 ? keep(0) : fail(error);
@@ -65,6 +66,6 @@ SHIM int sem_clockwait(sem_t* semaphore, clockid_t clock, const timespec* until)
 // Async-signal-safe, as POSIX wants it.
 SHIM int sem_post(sem_t* semaphore) noexcept {
   const int result = real.sem_post(semaphore);
-  if (started() && result == 0) patch::wake(semaphore, 1);
+  if (started() && result == 0) wake_semaphore(semaphore);
   return result;
 }

@@ -18,6 +18,7 @@
 #include "hub/core/carrier.h"
 #include "hub/core/settings.h"
 #include "patch/fd_traits.h"
+#include "patch/once.h"
 #include "patch/thread.h"
 #include "patch/wait_table.h"
 
@@ -36,6 +37,7 @@ void describe(const void* owner, char* text, unsigned long size) noexcept {
 }
 
 void before_fork() {
+  if (!started()) return;
   lock_static_tls();
   StackPool::lock_all();
 }
@@ -46,20 +48,28 @@ void release_locks() {
 }
 
 void in_forking_parent() {
+  if (!started()) return;
   release_locks();
   note_shared();
 }
 
 // The child of fork has the calling greenlet only; the hub's descriptors are shared with the parent and must go.
 void in_forked_child() {
+  if (!started()) return;
   const core::Runtime runtime;
   release_locks();
   if (core::current == nullptr) return;  // forked by a kernel thread that runs no greenlets
   if (core::current != &the_hub->main_greenlet()) leave_glibc_lists();
   note_shared();
+  draw_thread_ids();
+  forget_main_exit();
+  learn_fork_generation();
   make_wait_table();
   the_hub->restart_after_fork(*core::current);
 }
+
+// At load: ahead of the program's own handlers, so that those which run in the child find its hub.
+[[gnu::constructor]] void watch_forks() { pthread_atfork(before_fork, in_forking_parent, in_forked_child); }
 
 core::Hub* try_start() noexcept {
   if (const char* wrong = check_glibc()) {
@@ -67,6 +77,8 @@ core::Hub* try_start() noexcept {
     return nullptr;
   }
   try {
+    draw_thread_ids();
+    learn_fork_generation();
     make_wait_table();
     read_default_attributes();
     the_hub = &core::Hub::start(main_thread());
@@ -75,7 +87,6 @@ core::Hub* try_start() noexcept {
     return nullptr;
   }
   report_stack_overflows(describe);
-  pthread_atfork(before_fork, in_forking_parent, in_forked_child);
   return the_hub;
 }
 
@@ -98,7 +109,8 @@ unsigned long kernel_threads() noexcept {
   const core::Statistics numbers = the_hub == nullptr ? core::Statistics{} : the_hub->statistics();
   report("greenlets=%lu greenlets_peak=%lu switches=%lu parks=%lu retakes=%lu kernel_threads_peak=%lu",
          static_cast<unsigned long>(numbers.greenlets), static_cast<unsigned long>(numbers.greenlets_peak),
-         static_cast<unsigned long>(numbers.switches), static_cast<unsigned long>(numbers.parks), static_cast<unsigned long>(numbers.retakes),
+         static_cast<unsigned long>(numbers.switches), static_cast<unsigned long>(numbers.parks),
+         static_cast<unsigned long>(numbers.retakes),
          std::max(kernel_threads(), static_cast<unsigned long>(core::Carriers::peak())));
 }
 

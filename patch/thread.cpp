@@ -77,6 +77,10 @@ Thread* Thread::find(pthread_t handle) noexcept {
   return static_cast<Thread*>(const_cast<void*>(stack->owner));
 }
 
+bool Thread::was_ours(pthread_t handle) noexcept {
+  return StackPool::containing(reinterpret_cast<const void*>(handle)) != nullptr;
+}
+
 int Thread::detach() noexcept {
   std::uintptr_t seen = joinable;
   if (fate_.compare_exchange_strong(seen, detached)) return 0;
@@ -99,17 +103,20 @@ int Thread::try_join(void** to) noexcept {
 int Thread::join(void** to, const char* why, Deadline deadline) noexcept {
   HubGreenlet& self = core::current_or_thread();
   if (&self == this) return EDEADLK;
-  core::prepare_to_park(self);
-  const auto joiner = reinterpret_cast<std::uintptr_t>(&self);
-  std::uintptr_t seen = joinable;
-  if (fate_.compare_exchange_strong(seen, joiner)) {
-    const core::Wake how = core::park(self, why, deadline);
-    seen = joiner;
-    if (how == core::Wake::timed_out && fate_.compare_exchange_strong(seen, joinable)) return ETIMEDOUT;
-    // Finished just now: finish() is about to unpark us, and we must not be gone before it has.
-    if (how == core::Wake::timed_out) core::park(self, why, Deadline::never());
-  } else if (seen != finished) {
-    return EINVAL;  // detached, or somebody else joins it
+  {
+    const core::Runtime runtime;
+    core::prepare_to_park(self);
+    const auto joiner = reinterpret_cast<std::uintptr_t>(&self);
+    std::uintptr_t seen = joinable;
+    if (fate_.compare_exchange_strong(seen, joiner)) {
+      const core::Wake how = core::park(self, why, deadline);
+      seen = joiner;
+      if (how == core::Wake::timed_out && fate_.compare_exchange_strong(seen, joinable)) return ETIMEDOUT;
+      // Finished just now: finish() is about to unpark us, and we must not be gone before it has.
+      if (how == core::Wake::timed_out) core::park(self, why, Deadline::never());
+    } else if (seen != finished) {
+      return EINVAL;  // detached, or somebody else joins it
+    }
   }
   hand_over(to);
   return 0;
@@ -119,6 +126,8 @@ Thread& main_thread() noexcept {
   static auto* const thread = new Thread;
   return *thread;
 }
+
+void forget_main_exit() noexcept { main_awaits_others = false; }
 
 void read_default_attributes() noexcept {
   pthread_attr_t attributes;
@@ -183,6 +192,7 @@ int create(core::Hub& hub, pthread_t* handle, const pthread_attr_t* attributes, 
 // handler waits until main really is the last.
 void wait_for_others() {
   Thread& self = main_thread();
+  if (core::current != &self) return;  // another thread has called exit meanwhile
   self.finish();
   main_awaits_others = true;
   for (;;) {
@@ -219,17 +229,19 @@ SHIM void pthread_exit(void* result) {
 
 SHIM int pthread_detach(pthread_t handle) noexcept {
   Thread* thread = started() ? Thread::find(handle) : nullptr;
-  return thread == nullptr ? real.pthread_detach(handle) : thread->detach();
+  if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_detach(handle);
+  return thread->detach();
 }
 
 // Parks until the thread has ended. Cancellation point. Restarts after a signal.
 SHIM int pthread_join(pthread_t handle, void** result) {
   Thread* thread = started() ? Thread::find(handle) : nullptr;
-  return thread == nullptr ? real.pthread_join(handle, result)
-                           : thread->join(result, "pthread_join", Deadline::never());
+  if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_join(handle, result);
+  return thread->join(result, "pthread_join", Deadline::never());
 }
 
 SHIM int pthread_tryjoin_np(pthread_t handle, void** result) noexcept {
   Thread* thread = started() ? Thread::find(handle) : nullptr;
-  return thread == nullptr ? real.pthread_tryjoin_np(handle, result) : thread->try_join(result);
+  if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_tryjoin_np(handle, result);
+  return thread->try_join(result);
 }

@@ -21,6 +21,9 @@ class Thread : public core::HubGreenlet {
   // The greenlet with that handle, or nullptr: ended and joined, a kernel thread, or no thread at all.
   static Thread* find(pthread_t handle) noexcept;
 
+  // For a handle that find() does not know: it was a greenlet's, which libc must not be asked about.
+  static bool was_ours(pthread_t handle) noexcept;
+
   // pthread_detach, pthread_join: 0 or what they return. join parks; it buries the greenlet if it succeeds.
   int detach() noexcept;
   int join(void** result, const char* why, Deadline deadline) noexcept;
@@ -51,6 +54,9 @@ class Thread : public core::HubGreenlet {
 
 // The main thread's object, made with the hub.
 Thread& main_thread() noexcept;
+
+// In a forked child: pthread_exit of the parent's main thread is no concern of ours.
+void forget_main_exit() noexcept;
 
 // Sizes of stacks where the program asks for none. Call once, at start.
 void read_default_attributes() noexcept;

@@ -12,9 +12,10 @@ namespace evergreen::patch {
 namespace {
 
 struct alignas(64) Bucket {
-  SpinLock lock;                        // guards `sleepers`
-  std::atomic<std::uint32_t> count{0};  // of sleepers, for those who only want to know that there are none
-  List<Sleeper> sleepers;               // of several addresses, oldest first
+  SpinLock lock;                           // guards `sleepers`
+  std::atomic<std::uint32_t> count{0};     // of sleepers, for those who only want to know that there are none
+  std::atomic<const void*> owed{nullptr};  // the object for which a beaten sleeper was woken last
+  List<Sleeper> sleepers;                  // of several addresses, oldest first
 };
 
 constexpr std::size_t bucket_count = 1024;
@@ -34,6 +35,7 @@ constinit std::atomic<bool> post_was_deferred{false};
 void wake_sleeper(Bucket& bucket, Sleeper& sleeper) noexcept {
   sleeper.unlink();
   bucket.count.fetch_sub(1, std::memory_order_relaxed);
+  if (sleeper.beaten) bucket.owed.store(sleeper.address, std::memory_order_relaxed);
   core::unpark(sleeper.greenlet, core::Wake::woken, sleeper.beaten ? core::Order::first : core::Order::last);
 }
 
@@ -80,51 +82,55 @@ bool remove(Sleeper& sleeper) noexcept {
 std::size_t wake(const void* address, std::size_t most) noexcept {
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load() == 0) return 0;
+  const core::Runtime runtime;
+  const std::lock_guard guard(bucket.lock);
   std::size_t woken = 0;
-  bool let_run = false;
-  {
-    const core::Runtime runtime;
-    if (runtime.nested()) {
-      defer_post();
-      return 0;
+  for (Sleeper* sleeper = bucket.sleepers.first(); sleeper != nullptr && woken < most;) {
+    Sleeper* next = bucket.sleepers.after(*sleeper);
+    if (sleeper->address == address) {
+      wake_sleeper(bucket, *sleeper);
+      ++woken;
     }
-    const std::lock_guard guard(bucket.lock);
+    sleeper = next;
+  }
+  return woken;
+}
+
+void wake_semaphore(const void* address) noexcept {
+  if (bucket_of(address).count.load() == 0) return;
+  if (core::in_runtime) {
+    defer_post();
+  } else {
+    wake(address, 1);
+  }
+}
+
+void wake_for_rwlock(const void* address, bool writers_first) noexcept {
+  Bucket& bucket = bucket_of(address);
+  if (bucket.count.load() == 0) return;
+  const core::Runtime runtime;
+  const std::lock_guard guard(bucket.lock);
+  const auto wake_some = [&](bool readers, std::size_t most) {
+    std::size_t woken = 0;
     for (Sleeper* sleeper = bucket.sleepers.first(); sleeper != nullptr && woken < most;) {
       Sleeper* next = bucket.sleepers.after(*sleeper);
-      if (sleeper->address == address) {
-        let_run = let_run || sleeper->beaten;
+      if (sleeper->address == address && (sleeper->kind == Sleeper::Kind::reader) == readers) {
         wake_sleeper(bucket, *sleeper);
         ++woken;
       }
       sleeper = next;
     }
-  }
-  if (let_run && on_greenlet()) core::yield();
-  return woken;
+    return woken;
+  };
+  const bool writer = wake_some(false, 1) != 0;
+  if (!writer || !writers_first) wake_some(true, SIZE_MAX);
 }
 
-void wake_readers_or_writer(const void* address) noexcept {
+void let_beaten_go_first(const void* address) noexcept {
   Bucket& bucket = bucket_of(address);
-  if (bucket.count.load() == 0) return;
-  bool let_run = false;
-  {
-    const core::Runtime runtime;
-    const std::lock_guard guard(bucket.lock);
-    bool readers_only = false;
-    for (Sleeper* sleeper = bucket.sleepers.first(); sleeper != nullptr;) {
-      Sleeper* next = bucket.sleepers.after(*sleeper);
-      if (sleeper->address == address) {
-        const bool reader = sleeper->kind == Sleeper::Kind::reader;
-        if (!reader && readers_only) break;
-        let_run = let_run || sleeper->beaten;
-        wake_sleeper(bucket, *sleeper);
-        if (!reader) break;
-        readers_only = true;
-      }
-      sleeper = next;
-    }
-  }
-  if (let_run && on_greenlet()) core::yield();
+  if (bucket.owed.load(std::memory_order_relaxed) != address || !on_greenlet()) return;
+  bucket.owed.store(nullptr, std::memory_order_relaxed);
+  core::yield();
 }
 
 bool writer_waits(const void* address) noexcept {

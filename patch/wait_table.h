@@ -26,21 +26,31 @@ struct Sleeper : Link<Sleeper> {
 // instruction, which on x86-64 no later load passes), so at least one of them sees the other: no wake-up is lost.
 //
 // For an object without state (a condition variable): add() under the mutex is enough.
+//
+// From prepare_to_park() to the end of the park a sleeper is in one Runtime: a signal handler that comes in between
+// must not park on its own, it would take the wake-up for itself.
 void add(Sleeper& sleeper) noexcept;
 
 // Returns whether it was still there; if not, somebody has woken it.
 bool remove(Sleeper& sleeper) noexcept;
 
-// Wakes the oldest `most` sleepers on `address`; returns how many. A sleeper that was beaten goes first, and the caller
-// lets it run before it goes on: under greenlets nobody else would ever let it win. Async-signal-safe for semaphores
-// (a handler that interrupted the hub leaves the rest to the loop).
+// Wakes the oldest `most` sleepers on `address`; returns how many. Never switches.
 std::size_t wake(const void* address, std::size_t most) noexcept;
 
-// As many as a released rwlock lets in: the oldest writer, or readers up to the first writer.
-void wake_readers_or_writer(const void* address) noexcept;
+// The same for one sleeper on a semaphore, async-signal-safe: where a handler has interrupted the hub, the loop does
+// it.
+void wake_semaphore(const void* address) noexcept;
+
+// As many as a released rwlock may let in: a writer, and all readers; with `writers_first` only a writer if one waits.
+void wake_for_rwlock(const void* address, bool writers_first) noexcept;
 
 // Whether a sleeper that is no reader waits on `address`.
 bool writer_waits(const void* address) noexcept;
+
+// Fairness. Who releases a lock and takes it again at once would, on one kernel thread, always be faster than whoever
+// it has woken. So a sleeper that was beaten once is woken ahead of all ready greenlets, and the next who comes for the
+// object lets it run first. Call before the first try.
+void let_beaten_go_first(const void* address) noexcept;
 
 // Before the first use; and again in a forked child, as all sleepers have stayed in the parent.
 void make_wait_table();
@@ -52,6 +62,7 @@ int try_then_park(const void* address, Sleeper::Kind kind, bool elsewhere, const
                   Attempt attempt) {
   Sleeper sleeper(address, kind);
   for (;; sleeper.beaten = true) {
+    const core::Runtime runtime;
     core::prepare_to_park(sleeper.greenlet);
     add(sleeper);
     const int result = attempt();

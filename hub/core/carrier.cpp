@@ -29,9 +29,9 @@ constexpr std::size_t idle_stack_size = 64 << 10;
 constexpr timespec idle_time{5, 0};  // after which a spare ends
 
 struct State {
-  SpinLock lock;          // guards the rest
-  List<Carrier> spares;   // the one that has waited for the shortest time first
-  List<Carrier> ended;    // their threads are gone; kept, since the monitor may still look at one
+  SpinLock lock;         // guards the rest
+  List<Carrier> spares;  // the one that has waited for the shortest time first
+  List<Carrier> ended;   // their threads are gone; kept, since the monitor may still look at one
   std::size_t carriers = 0;
 };
 

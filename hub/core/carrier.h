@@ -13,8 +13,9 @@
 
 namespace evergreen::core {
 
-// One kernel thread: it drives a hub, or runs a greenlet that was detached from one, or is a spare. Its idle stack is the
-// stack that it came with; the thread that started a hub lives on in the main greenlet, so it gets an idle stack of ours.
+// One kernel thread: it drives a hub, or runs a greenlet that was detached from one, or is a spare. Its idle stack is
+// the stack that it came with; the thread that started a hub lives on in the main greenlet, so it gets an idle stack of
+// ours.
 class Carrier : public Link<Carrier> {  // Carriers::spares_
  public:
   Carrier() = default;
@@ -37,7 +38,7 @@ class Carrier : public Link<Carrier> {  // Carriers::spares_
   Hub* wait_for_hub(bool is_spare) noexcept;
 
   RawGreenlet* idle_ = nullptr;
-  HubGreenlet* passenger_ = nullptr;  // has just left its stack for ours
+  HubGreenlet* passenger_ = nullptr;      // has just left its stack for ours
   std::atomic<std::uint32_t> called_{0};  // futex: 1 when hub_ is set
   Hub* hub_ = nullptr;
   pid_t thread_ = 0;

@@ -3,8 +3,11 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
+
+#include "greenlet/fatal.h"
 
 namespace evergreen::core {
 namespace {
@@ -18,12 +21,12 @@ int make_timer() {
 void set_timer(int fd, Deadline deadline) noexcept {
   itimerspec setting{};  // zero disarms, and either way the descriptor is no longer readable
   if (!deadline.is_never()) {
-    const auto since_boot = deadline.when().time_since_epoch();
+    const auto since_boot = std::max(deadline.when().time_since_epoch(), Deadline::Clock::duration(1));
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
     setting.it_value.tv_sec = seconds.count();
     setting.it_value.tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(since_boot - seconds).count();
   }
-  timerfd_settime(fd, TFD_TIMER_ABSTIME, &setting, nullptr);
+  if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &setting, nullptr) != 0) fatal("timerfd_settime failed: errno %d", errno);
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <utility>
 #include <new>
+#include <utility>
 
 #include "greenlet/arch_x86_64.h"
 #include "greenlet/static_tls.h"
@@ -101,7 +101,9 @@ void Hub::run_loop() noexcept {
 void Hub::look() noexcept {
   const auto receive = [this](HubGreenlet& greenlet) { ready_.push_back(greenlet); };
   round_ended_ = Deadline::Clock::now();
+  const auto expire = [](HubGreenlet& greenlet) { unpark(greenlet, Wake::timed_out); };
   inbox_.take_all(receive);
+  deadlines_.expire(expire);
   const bool idle = ready_.empty();
   if (idle) {
     deadlines_.arm();
@@ -113,7 +115,7 @@ void Hub::look() noexcept {
     loop_.poll(Loop::Patience::look);
   }
   inbox_.take_all(receive);
-  deadlines_.expire([](HubGreenlet& greenlet) { unpark(greenlet, Wake::timed_out); });
+  deadlines_.expire(expire);
 }
 
 // How many switches may pass until the next look. All that are ready now: looking earlier makes nobody run earlier,

@@ -72,8 +72,8 @@ class Hub {
   [[nodiscard]] static bool is_user(std::uint64_t turn) noexcept { return (turn & 3) == user; }
   [[nodiscard]] bool is_polling() const noexcept { return turn() == polling; }
 
-  // By the carrier that owns it now, from its idle stack: goes on with the loop. Returns when a detached greenlet has left
-  // for that idle stack.
+  // By the carrier that owns it now, from its idle stack: goes on with the loop. Returns when a detached greenlet has
+  // left for that idle stack.
   void drive(Carrier& by, RawGreenlet& idle) noexcept;
   [[nodiscard]] Carrier* carrier() const noexcept { return carrier_.load(std::memory_order_relaxed); }
 

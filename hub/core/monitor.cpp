@@ -23,8 +23,8 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr microseconds interval(provoking ? 1 : 10'000);  // between looks
-constexpr microseconds second_look(1'000);   // a greenlet that sleeps in the kernel by then is blocked
-constexpr microseconds longest_turn(4'000);  // of CPU time: one that has only lost its CPU is no hog
+constexpr microseconds second_look(1'000);                // a greenlet that sleeps in the kernel by then is blocked
+constexpr microseconds longest_turn(4'000);               // of CPU time: one that has only lost its CPU is no hog
 constexpr int looks_until_asleep = 20;
 
 std::atomic<Hub*> watched{nullptr};
@@ -36,7 +36,8 @@ void retake(Hub& hub, std::uint64_t turn) noexcept {
   Carrier* spare = Carriers::take();
   if (spare == nullptr) {
     static bool said = false;
-    if (!said) report("a greenlet holds up the others, and no carrier is left to go on with them; see EVERGREEN_CARRIERS");
+    if (!said)
+      report("a greenlet holds up the others, and no carrier is left to go on with them; see EVERGREEN_CARRIERS");
     said = true;
   } else if (provoke(); hub.take_turn(turn)) {
     provoke();
@@ -60,8 +61,8 @@ void pause(microseconds length) noexcept {
   syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, nullptr);
 }
 
-// Watches one turn from its first look on, for as long as it lasts. Reading another owner's carrier is harmless: take_turn
-// decides, and it fails if the turn is over.
+// Watches one turn from its first look on, for as long as it lasts. Reading another owner's carrier is harmless:
+// take_turn decides, and it fails if the turn is over.
 void watch_turn(Hub& hub, std::uint64_t turn) noexcept {
   if (provoking) return retake(hub, turn);
   const Carrier& carrier = *hub.carrier();

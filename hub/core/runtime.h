@@ -13,14 +13,14 @@
 //   runtime <-> polling the driver, on the loop's stack      store
 //
 // In `runtime` and `polling` only the driver writes the word; in `user` exactly one of two exchanges wins, because both
-// expect one and the same value and no value ever comes again. Who wins owns the hub. If the monitor wins it hands the hub
-// to another carrier, which goes on with the loop's stack; the greenlet runs on, on its old carrier, in parallel:
-// detached. It finds out when it next enters (its turn is over), and until it must park it needs no hub: locks, posts and
-// ready descriptors work from any kernel thread. To park it goes home first: it jumps to its carrier's idle stack, and
-// only from there is it pushed to the hub's inbox, so nobody resumes a stack that is still in use.
+// expect one and the same value and no value ever comes again. Who wins owns the hub. If the monitor wins it hands the
+// hub to another carrier, which goes on with the loop's stack; the greenlet runs on, on its old carrier, in parallel:
+// detached. It finds out when it next enters (its turn is over), and until it must park it needs no hub: locks, posts
+// and ready descriptors work from any kernel thread. To park it goes home first: it jumps to its carrier's idle stack,
+// and only from there is it pushed to the hub's inbox, so nobody resumes a stack that is still in use.
 //
-// Memory order: what hub code wrote happens before the next owner's: store(release) and the winning exchange (acquire), or
-// the hand-over of the hub to the new carrier.
+// Memory order: what hub code wrote happens before the next owner's: store(release) and the winning exchange (acquire),
+// or the hand-over of the hub to the new carrier.
 #pragma once
 
 #include <atomic>
@@ -33,8 +33,8 @@ class Carrier;
 
 // All in the running stack's TLS block.
 //
-// Inside the hub; also true while a detached greenlet or a plain kernel thread holds a spin lock of ours, so that a signal
-// handler can tell. For ever on a hub's loop stack.
+// Inside the hub; also true while a detached greenlet or a plain kernel thread holds a spin lock of ours, so that a
+// signal handler can tell. For ever on a hub's loop stack.
 extern constinit thread_local bool in_runtime;
 // The hub that the running code owns, in runtime; nullptr otherwise.
 extern constinit thread_local Hub* running_hub;
@@ -50,8 +50,8 @@ void go_home() noexcept;
 // Scope of code that must not be interrupted: run queues, lists of waiters, spin locks. A greenlet that is not detached
 // owns its hub within.
 //
-// A signal handler may interrupt such a scope and call something that is async-signal-safe by POSIX (sem_post, write). It
-// must neither take a spin lock that the interrupted code holds nor touch a half-changed queue: nested() tells it.
+// A signal handler may interrupt such a scope and call something that is async-signal-safe by POSIX (sem_post, write).
+// It must neither take a spin lock that the interrupted code holds nor touch a half-changed queue: nested() tells it.
 class Runtime {
  public:
   Runtime() noexcept : nested_(in_runtime) {
@@ -73,8 +73,8 @@ class Runtime {
   const bool nested_;
 };
 
-// The same, but the greenlet does own its hub: a detached one goes home for that, and may have changed its kernel thread.
-// Precondition: can_park().
+// The same, but the greenlet does own its hub: a detached one goes home for that, and may have changed its kernel
+// thread. Precondition: can_park().
 class Attached : public Runtime {
  public:
   Attached() noexcept {
