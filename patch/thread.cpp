@@ -188,11 +188,13 @@ int create(core::Hub& hub, pthread_t* handle, const pthread_attr_t* attributes, 
   }
 }
 
-// After pthread_exit from main, glibc calls exit(0) at once: it counts no thread but the main one. So the first exit
-// handler waits until main really is the last.
-void wait_for_others() {
+// pthread_exit of the main thread. glibc unwinds its stack and runs the destructors of its keys; then it would end the
+// kernel thread, which drives a hub or may have to. So a key of ours, set last, is destroyed in the last round, waits
+// until main really is the last thread, and ends the process as glibc would.
+pthread_key_t end_of_main;
+
+void wait_for_others() noexcept {
   Thread& self = main_thread();
-  if (core::current != &self) return;  // another thread has called exit meanwhile
   self.finish();
   main_awaits_others = true;
   for (;;) {
@@ -200,6 +202,22 @@ void wait_for_others() {
     if (self.home->alive() == 1) return;
     core::park(self, "pthread_exit", Deadline::never());
   }
+}
+
+void on_end_of_main(void* round) {
+  const auto next = reinterpret_cast<std::uintptr_t>(round) + 1;
+  if (next <= PTHREAD_DESTRUCTOR_ITERATIONS) {
+    pthread_setspecific(end_of_main, reinterpret_cast<void*>(next));
+    return;
+  }
+  wait_for_others();
+  std::exit(EXIT_SUCCESS);
+}
+
+void prepare_end_of_main() noexcept {
+  static const bool made = pthread_key_create(&end_of_main, on_end_of_main) == 0;
+  if (!made) fatal("pthread_exit of the main thread needs a pthread key, and none is left");
+  pthread_setspecific(end_of_main, reinterpret_cast<void*>(1));
 }
 
 }  // namespace
@@ -221,7 +239,7 @@ SHIM void pthread_exit(void* result) {
   if (started() && core::current != nullptr) {
     auto& self = static_cast<Thread&>(*core::current);
     self.result = result;
-    if (&self == &main_thread() && self.home->alive() > 1) std::atexit(wait_for_others);
+    if (&self == &main_thread()) prepare_end_of_main();
   }
   real.pthread_exit(result);
   __builtin_unreachable();
