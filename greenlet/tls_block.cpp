@@ -127,7 +127,9 @@ bool renew_tls_block(std::uintptr_t block) {
   if (libc.libc_tls_size > sizeof kept) return false;  // 136 bytes in glibc 2.36
   libc.deallocate_tls(bytes(block), false);            // dynamic TLS and the dtv
   std::memcpy(kept, bytes(block) + libc.libc_tls, libc.libc_tls_size);
-  std::memset(bytes(block), 0, libc.descriptor_size);
+  // The surplus too: a module that is loaded later expects zeros there.
+  const std::size_t static_tls = libc.static_tls_size - libc.descriptor_size;
+  std::memset(bytes(block) - static_tls, 0, static_tls + libc.descriptor_size);
   if (libc.allocate_tls(bytes(block)) == nullptr) return false;
   std::memcpy(bytes(block) + libc.libc_tls, kept, libc.libc_tls_size);
   fill_descriptor(block);

@@ -90,7 +90,7 @@ core::Hub* try_start() noexcept {
   return the_hub;
 }
 
-// How many kernel threads the process has. None of them is ours in this version, so their number now is the peak too.
+// How many kernel threads the process has. Those that the program or libc made natively are not in Carriers::peak().
 unsigned long kernel_threads() noexcept {
   char text[4096];
   const int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
@@ -107,11 +107,10 @@ unsigned long kernel_threads() noexcept {
   const std::size_t wanted = core::settings().stats;
   if (wanted == 0 || (wanted != 1 && static_cast<pid_t>(wanted) != getpid())) return;
   const core::Statistics numbers = the_hub == nullptr ? core::Statistics{} : the_hub->statistics();
-  report("greenlets=%lu greenlets_peak=%lu switches=%lu parks=%lu retakes=%lu kernel_threads_peak=%lu",
-         static_cast<unsigned long>(numbers.greenlets), static_cast<unsigned long>(numbers.greenlets_peak),
-         static_cast<unsigned long>(numbers.switches), static_cast<unsigned long>(numbers.parks),
-         static_cast<unsigned long>(numbers.retakes),
-         std::max(kernel_threads(), static_cast<unsigned long>(core::Carriers::peak())));
+  const auto number = [](std::uint64_t value) { return static_cast<unsigned long>(value); };
+  report("greenlets=%lu greenlets_peak=%lu switches=%lu parks=%lu kernel_threads_peak=%lu retakes=%lu",
+         number(numbers.greenlets), number(numbers.greenlets_peak), number(numbers.switches), number(numbers.parks),
+         std::max(kernel_threads(), number(core::Carriers::peak())), number(numbers.retakes));
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ using std::chrono::microseconds;
 
 constexpr microseconds interval(provoking ? 1 : 10'000);  // between looks
 constexpr microseconds second_look(1'000);                // a greenlet that sleeps in the kernel by then is blocked
-constexpr microseconds longest_turn(4'000);               // of CPU time: one that has only lost its CPU is no hog
+constexpr microseconds longest_turn(8'000);               // of CPU time: one that has only lost its CPU is no hog
 constexpr int looks_until_asleep = 20;
 
 std::atomic<Hub*> watched{nullptr};

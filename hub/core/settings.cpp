@@ -42,7 +42,9 @@ void read(const char* variable, std::size_t& value) noexcept {
   report("%s=%s is not a number; using %zu", variable, text, value);
 }
 
-Settings read_all() noexcept {
+}  // namespace
+
+Settings read_settings() noexcept {
   const int saved = errno;
   Settings settings;
 #define SETTING(field, variable, fallback, meaning) read(variable, settings.field);
@@ -52,10 +54,8 @@ Settings read_all() noexcept {
   return settings;
 }
 
-}  // namespace
-
 const Settings& settings() noexcept {
-  static const Settings once = read_all();
+  static const Settings once = read_settings();
   return once;
 }
 

@@ -11,8 +11,10 @@ struct Settings {
 #undef SETTING
 };
 
-// Read from the environment at the first call. A value that is no number is reported in one line and not used.
-// Threads: any; but the first call must not race with setenv.
+// Reads the environment. A value that is no number is reported in one line and not used.
+Settings read_settings() noexcept;
+
+// As they were read at the first call. Threads: any; but the first call must not race with setenv.
 const Settings& settings() noexcept;
 
 }  // namespace evergreen::core

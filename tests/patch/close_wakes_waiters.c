@@ -1,0 +1,112 @@
+// Preloaded only: close() of a descriptor wakes those who wait for it, with EBADF. (Natively they would wait for ever.)
+#include <poll.h>
+
+#include "tests/support/case.h"
+#include "tests/support/sockets.h"
+
+static void recv_until_closed(void* ends) {
+  char byte;
+  CHECK_FAILS(recv(((int*)ends)[kReadEnd], &byte, 1, 0), EBADF);
+  close(((int*)ends)[kWriteEnd]);
+  open_pair(SOCK_STREAM, ends);
+}
+
+static void read_until_closed(void* ends) {
+  char byte;
+  CHECK_FAILS(read(((int*)ends)[kReadEnd], &byte, 1), EBADF);
+  close(((int*)ends)[kWriteEnd]);
+  open_pipe(ends);
+}
+
+CASE(recv) {
+  int ends[2];
+  open_pair(SOCK_STREAM, ends);
+  meet(recv_until_closed, close_read_end, ends);
+  close_both(ends);
+}
+
+CASE(read) {
+  int ends[2];
+  open_pipe(ends);
+  meet(read_until_closed, close_read_end, ends);
+  close_both(ends);
+}
+
+static void write_until_closed(void* ends) {
+  fill(((int*)ends)[kWriteEnd]);
+  CHECK_FAILS(write(((int*)ends)[kWriteEnd], "x", 1), EBADF);
+  close(((int*)ends)[kReadEnd]);
+  open_pair(SOCK_STREAM, ends);
+}
+
+static void close_full_write_end(void* ends) {
+  struct pollfd full = {((int*)ends)[kWriteEnd], POLLOUT, 0};
+  while (poll(&full, 1, 0) == 1) usleep(100);
+  usleep(1000);  // native would be inside write() by now
+  CHECK_EQ(close(((int*)ends)[kWriteEnd]), 0);
+}
+
+CASE(write) {
+  int ends[2];
+  open_pair(SOCK_STREAM, ends);
+  meet(write_until_closed, close_full_write_end, ends);
+  close_both(ends);
+}
+
+struct Server {
+  int listener;
+  struct sockaddr_in address;
+};
+
+static void accept_until_closed(void* argument) {
+  struct Server* server = argument;
+  CHECK_FAILS(accept(server->listener, NULL, NULL), EBADF);
+  server->listener = tcp_listener(5, &server->address);
+}
+
+static void close_listener(void* argument) { CHECK_EQ(close(((struct Server*)argument)->listener), 0); }
+
+CASE(accept) {
+  struct Server server;
+  server.listener = tcp_listener(5, &server.address);
+  meet(accept_until_closed, close_listener, &server);
+  close(server.listener);
+}
+
+static void* recv_in_thread(void* fd) {
+  char byte;
+  entering();
+  CHECK_FAILS(recv(*(int*)fd, &byte, 1, 0), EBADF);
+  return NULL;
+}
+
+CASE(all_waiters_of_one_descriptor) {
+  int ends[2];
+  pthread_t threads[10];
+  open_pair(SOCK_STREAM, ends);
+  for (int i = 0; i < 10; i++) threads[i] = start(recv_in_thread, &ends[kReadEnd]);
+  await_entered(10);
+  CHECK_EQ(close(ends[kReadEnd]), 0);
+  join_all(threads, 10);
+  close(ends[kWriteEnd]);
+}
+
+CASE(the_new_owner_of_the_number_gets_no_old_event) {
+  int ends[2], next[2];
+  pthread_t thread;
+  char byte = 0;
+  open_pair(SOCK_STREAM, ends);
+  thread = start(recv_in_thread, &ends[kReadEnd]);
+  await_entered(1);
+  CHECK_EQ(write(ends[kWriteEnd], "old", 3), 3);  // the event is on its way when the descriptor is closed
+  CHECK_EQ(recv(ends[kReadEnd], (char[3]){0}, 3, 0), 3);
+  CHECK_EQ(close(ends[kReadEnd]), 0);
+  open_pair(SOCK_STREAM, next);
+  CHECK_EQ(next[0], ends[kReadEnd]);
+  join(thread);
+  CHECK_EQ(write(next[1], "n", 1), 1);
+  CHECK_EQ(recv(next[0], &byte, 1, 0), 1);
+  CHECK_EQ(byte, 'n');
+  close_both(next);
+  close(ends[kWriteEnd]);
+}

@@ -1,0 +1,261 @@
+// epoll_wait and epoll_pwait on a program's own epoll descriptors.
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "tests/support/case.h"
+#include "tests/support/sockets.h"
+
+enum { kShort = 20, kMany = 100, kWorkers = 4 };
+
+struct Epoll {
+  int epoll;
+  int ends[2];
+};
+
+static void add(int epoll, int fd, uint32_t events) {
+  struct epoll_event event = {.events = events, .data.fd = fd};
+  CHECK_EQ(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), 0);
+}
+
+static void open_epoll(struct Epoll* state, uint32_t events) {
+  state->epoll = epoll_create1(EPOLL_CLOEXEC);
+  open_pair(SOCK_STREAM, state->ends);
+  add(state->epoll, state->ends[kReadEnd], events);
+}
+
+static void close_epoll(struct Epoll* state) {
+  close_both(state->ends);
+  close(state->epoll);
+}
+
+static void check_readable(const struct Epoll* state, int count, const struct epoll_event* event) {
+  char byte;
+  CHECK_EQ(count, 1);
+  CHECK_EQ(event->events, EPOLLIN);
+  CHECK_EQ(event->data.fd, state->ends[kReadEnd]);
+  check_blocking(state->ends[kReadEnd]);
+  CHECK_EQ(read(state->ends[kReadEnd], &byte, 1), 1);
+}
+
+static void wait_readable(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event events[8];
+  int count = epoll_wait(state->epoll, events, 8, -1);
+  check_readable(state, count, events);
+}
+
+static void wait_readable_long(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event events[8];
+  int count = epoll_wait(state->epoll, events, 8, 100000);
+  check_readable(state, count, events);
+}
+
+static void write_byte(void* state) { CHECK_EQ(write(((struct Epoll*)state)->ends[kWriteEnd], "x", 1), 1); }
+
+CASE(epoll_wait) {
+  struct Epoll state;
+  open_epoll(&state, EPOLLIN);
+  meet(wait_readable, write_byte, &state);
+  meet(wait_readable_long, write_byte, &state);
+  close_epoll(&state);
+}
+
+static void pwait_readable(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event events[8];
+  sigset_t mask, after;
+  sigemptyset(&mask);
+  sigaddset(&mask, SIGUSR1);
+  check_readable(state, epoll_pwait(state->epoll, events, 8, -1, &mask), events);
+  CHECK_EQ(pthread_sigmask(SIG_SETMASK, NULL, &after), 0);
+  CHECK_EQ(sigismember(&after, SIGUSR1), 0);
+}
+
+static void pwait_readable_without_mask(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event events[8];
+  check_readable(state, epoll_pwait(state->epoll, events, 8, -1, NULL), events);
+}
+
+CASE(epoll_pwait) {
+  struct Epoll state;
+  open_epoll(&state, EPOLLIN);
+  meet(pwait_readable, write_byte, &state);
+  meet(pwait_readable_without_mask, write_byte, &state);
+  close_epoll(&state);
+}
+
+static void wait_edge(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event events[8];
+  CHECK_EQ(epoll_wait(state->epoll, events, 8, -1), 1);
+  CHECK_EQ(epoll_wait(state->epoll, events, 8, kShort), 0);  // not drained, but told once
+}
+
+CASE(edge_triggered) {
+  struct Epoll state;
+  open_epoll(&state, EPOLLIN | EPOLLET);
+  meet(wait_edge, write_byte, &state);
+  close_epoll(&state);
+}
+
+static void wait_once(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.fd = state->ends[kReadEnd]}, events[8];
+  CHECK_EQ(epoll_wait(state->epoll, events, 8, -1), 1);
+  CHECK_EQ(epoll_wait(state->epoll, events, 8, kShort), 0);
+  CHECK_EQ(epoll_ctl(state->epoll, EPOLL_CTL_MOD, event.data.fd, &event), 0);
+  check_readable(state, epoll_wait(state->epoll, events, 8, -1), events);
+  CHECK_EQ(epoll_ctl(state->epoll, EPOLL_CTL_MOD, event.data.fd, &event), 0);
+}
+
+CASE(one_shot) {
+  struct Epoll state;
+  open_epoll(&state, EPOLLIN | EPOLLONESHOT);
+  meet(wait_once, write_byte, &state);
+  close_epoll(&state);
+}
+
+static void add_ready_descriptor(void* argument) {
+  struct Epoll* state = argument;
+  write_byte(state);
+  add(state->epoll, state->ends[kReadEnd], EPOLLIN);
+}
+
+static void wait_readable_and_remove(void* argument) {
+  struct Epoll* state = argument;
+  wait_readable(state);
+  while (epoll_ctl(state->epoll, EPOLL_CTL_DEL, state->ends[kReadEnd], NULL) != 0) CHECK_EQ(errno, ENOENT);
+}
+
+CASE(descriptors_added_during_the_wait) {
+  struct Epoll state;
+  open_epoll(&state, EPOLLIN);
+  CHECK_EQ(epoll_ctl(state.epoll, EPOLL_CTL_DEL, state.ends[kReadEnd], NULL), 0);
+  meet(wait_readable_and_remove, add_ready_descriptor, &state);
+  close_epoll(&state);
+}
+
+static void wait_hang_up(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event events[8];
+  CHECK_EQ(epoll_wait(state->epoll, events, 8, -1), 1);
+  CHECK_EQ(events[0].events, EPOLLIN | EPOLLHUP | EPOLLRDHUP);
+  close(state->ends[kReadEnd]);  // leaves the set by itself
+  CHECK_EQ(epoll_wait(state->epoll, events, 8, 0), 0);
+  open_pair(SOCK_STREAM, state->ends);
+  add(state->epoll, state->ends[kReadEnd], EPOLLIN | EPOLLRDHUP);
+}
+
+static void close_epolled_write_end(void* state) { close_write_end(((struct Epoll*)state)->ends); }
+
+CASE(hang_ups) {
+  struct Epoll state;
+  open_epoll(&state, EPOLLIN | EPOLLRDHUP);
+  meet(wait_hang_up, close_epolled_write_end, &state);
+  close_epoll(&state);
+}
+
+CASE(timeouts) {
+  struct Epoll state;
+  struct epoll_event events[8];
+  open_epoll(&state, EPOLLIN);
+  long long begin = now_ns(CLOCK_MONOTONIC);
+  CHECK_EQ(epoll_wait(state.epoll, events, 8, kShort), 0);
+  CHECK_EQ(epoll_pwait(state.epoll, events, 8, kShort, NULL), 0);
+  CHECK(now_ns(CLOCK_MONOTONIC) - begin >= 2 * kShort * 1000000LL);
+  CHECK_EQ(epoll_wait(state.epoll, events, 8, 0), 0);
+  close_epoll(&state);
+}
+
+CASE(no_more_events_than_asked_for) {
+  int ends[kMany][2], epoll = epoll_create1(0);
+  struct epoll_event events[kMany];
+  for (int i = 0; i < kMany; i++) {
+    open_pipe(ends[i]);
+    add(epoll, ends[i][kReadEnd], EPOLLIN);
+    CHECK_EQ(write(ends[i][kWriteEnd], "x", 1), 1);
+  }
+  CHECK_EQ(epoll_wait(epoll, events, 7, -1), 7);
+  CHECK_EQ(epoll_wait(epoll, events, kMany, -1), kMany);
+  for (int i = 0; i < kMany; i++) close_both(ends[i]);
+  CHECK_EQ(epoll_wait(epoll, events, kMany, 0), 0);
+  close(epoll);
+}
+
+CASE(errors_of_epoll) {
+  struct Epoll state;
+  struct epoll_event events[8], *volatile nowhere = (struct epoll_event*)1;
+  volatile int none = 0, negative = -1;
+  open_epoll(&state, EPOLLIN);
+  CHECK_FAILS(epoll_wait(state.epoll, events, none, -1), EINVAL);
+  CHECK_FAILS(epoll_wait(state.epoll, events, negative, -1), EINVAL);
+  CHECK_FAILS(epoll_wait(state.ends[0], events, 8, -1), EINVAL);
+  CHECK_FAILS(epoll_wait(-1, events, 8, -1), EBADF);
+  write_byte(&state);
+  CHECK_FAILS(epoll_wait(state.epoll, nowhere, 8, -1), EFAULT);
+  close_epoll(&state);
+  CHECK_FAILS(epoll_wait(state.epoll, events, 8, -1), EBADF);
+}
+
+static void wait_nested(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event events[8];
+  int outer = epoll_create1(0);
+  add(outer, state->epoll, EPOLLIN);
+  CHECK_EQ(epoll_wait(outer, events, 8, -1), 1);
+  CHECK_EQ(events[0].data.fd, state->epoll);
+  close(outer);
+  wait_readable(state);
+}
+
+CASE(epoll_in_epoll) {
+  struct Epoll state;
+  open_epoll(&state, EPOLLIN);
+  meet(wait_nested, write_byte, &state);
+  close_epoll(&state);
+}
+
+static void* take_events(void* argument) {
+  struct Epoll* state = argument;
+  long taken = 0;
+  for (;;) {
+    struct epoll_event event;
+    char byte;
+    CHECK_EQ(epoll_wait(state->epoll, &event, 1, -1), 1);
+    if (event.data.fd == state->ends[kReadEnd]) return (void*)taken;  // the sign to end; it stays readable
+    CHECK_EQ(read(event.data.fd, &byte, 1), 1);
+    taken++;
+    event.events = EPOLLIN | EPOLLONESHOT;
+    CHECK_EQ(epoll_ctl(state->epoll, EPOLL_CTL_MOD, event.data.fd, &event), 0);
+  }
+}
+
+static void await_empty(int fd) {
+  struct pollfd readable = {fd, POLLIN, 0};
+  while (poll(&readable, 1, 0) == 1) usleep(100);
+}
+
+CASE(several_threads_wait_on_one_epoll) {
+  struct Epoll state;
+  pthread_t workers[kWorkers];
+  int pipes[kMany][2];
+  long taken = 0;
+  open_epoll(&state, EPOLLIN);
+  for (int i = 0; i < kWorkers; i++) workers[i] = start(take_events, &state);
+  for (int i = 0; i < kMany; i++) {
+    open_pipe(pipes[i]);
+    add(state.epoll, pipes[i][kReadEnd], EPOLLIN | EPOLLONESHOT);
+  }
+  for (int round = 0; round < 3; round++)
+    for (int i = 0; i < kMany; i++) CHECK_EQ(write(pipes[i][kWriteEnd], "x", 1), 1);
+  for (int i = 0; i < kMany; i++) await_empty(pipes[i][kReadEnd]);
+  write_byte(&state);
+  for (int i = 0; i < kWorkers; i++) taken += (long)join(workers[i]);
+  CHECK_EQ(taken, 3 * kMany);
+  for (int i = 0; i < kMany; i++) close_both(pipes[i]);
+  close_epoll(&state);
+}
