@@ -3,7 +3,10 @@
 #include <linux/close_range.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
+
 #include "patch/fd_traits.h"
+#include "patch/own_descriptors.h"
 #include "patch/shim.h"
 
 namespace evergreen::patch {
@@ -17,6 +20,7 @@ int duplicated(int fd) noexcept {
 // dup2 closes `to`, but only if it succeeds.
 template <class Dup>
 int duplicated_to(int from, int to, Dup dup) noexcept {
+  if (started() && is_guarded(to)) return fail(EBADF);
   const bool closes = started() && from != to && real.fcntl(from, F_GETFD) >= 0;
   return duplicated(closes ? note_gone_around(to, dup) : dup());
 }
@@ -25,21 +29,37 @@ void note_stream_gone(FILE* stream) noexcept {
   if (started() && stream != nullptr) note_gone(fileno(stream));
 }
 
+// In pieces, where descriptors of ours lie in between.
+int close_range_around_ours(unsigned first, unsigned last, int flags) noexcept {
+  for (unsigned fd = first; fd <= std::min(last, 1U << 20); ++fd) {
+    if (!is_guarded(static_cast<int>(fd))) continue;
+    if (fd > first && real.close_range(first, fd - 1, flags) != 0) return -1;
+    first = fd + 1;
+  }
+  return first <= last ? real.close_range(first, last, flags) : 0;
+}
+
 template <class Call>
 int noted_fcntl(Call call, int fd, int command, long argument) {
   const int result = call(fd, command, argument);
   if (command == F_SETFL) note_changed(fd);
   if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) note_duplicate(result);
+  if (command == F_DUPFD_CLOEXEC && core::in_runtime) guard_descriptor(result);  // a carrier's
   return result;
 }
 
 }  // namespace
 }  // namespace evergreen::patch
 
+using namespace evergreen;
 using namespace evergreen::patch;
 
 SHIM int close(int fd) {
   if (!started()) return real.close(fd);
+  if (is_guarded(fd)) {
+    if (!core::in_runtime) return fail(EBADF);
+    unguard_descriptor(fd);
+  }
   return note_gone_around(fd, [fd] { return real.close(fd); });
 }
 
@@ -68,13 +88,16 @@ SHIM FILE* freopen64(const char* path, const char* mode, FILE* stream) {
 
 SHIM int close_range(unsigned first, unsigned last, int flags) noexcept {
   const bool closes = (flags & static_cast<int>(CLOSE_RANGE_CLOEXEC)) == 0 && first <= last;
-  if (started() && closes) note_gone_range(first, last);
-  return real.close_range(first, last, flags);
+  if (!started()) return real.close_range(first, last, flags);
+  if (closes) note_gone_range(first, last);
+  return close_range_around_ours(first, last, flags);
 }
 
 SHIM void closefrom(int first) noexcept {
-  if (started()) note_gone_range(first < 0 ? 0 : static_cast<unsigned>(first), ~0U);
-  real.closefrom(first);
+  if (!started()) return real.closefrom(first);
+  const unsigned from = first < 0 ? 0 : static_cast<unsigned>(first);
+  note_gone_range(from, ~0U);
+  close_range_around_ours(from, ~0U, 0);
 }
 
 SHIM int dup(int fd) noexcept { return duplicated(real.dup(fd)); }

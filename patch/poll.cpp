@@ -42,7 +42,7 @@ class Special {
 
   // Entry `i` of fds. Returns whether an event of it will be seen: not where descriptors or memory are short.
   bool add(const pollfd* fds, nfds_t i) noexcept {
-    if (epoll_ < 0 && (epoll_ = epoll_create1(EPOLL_CLOEXEC)) < 0) return false;
+    if (epoll_ < 0 && (epoll_ = real.epoll_create1(EPOLL_CLOEXEC)) < 0) return false;
     epoll_event event{};
     event.events = static_cast<std::uint16_t>(fds[i].events);
     if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fds[i].fd, &event) == 0) return true;

@@ -76,6 +76,7 @@ core::Hub* try_start() noexcept {
     report("threads stay kernel threads: this glibc does not hold what evergreen needs (%s)", wrong);
     return nullptr;
   }
+  const core::Runtime runtime;  // what is made here is the hub's own
   try {
     draw_thread_ids();
     learn_fork_generation();

@@ -76,7 +76,7 @@ std::size_t Carriers::peak() noexcept { return threads_peak.load(); }
 Carrier& Carriers::adopt_this_thread() {
   auto* carrier = new Carrier;
   carrier->may_end_ = false;
-  carrier->thread_ = static_cast<pid_t>(syscall(SYS_gettid));
+  carrier->open_status();
   const Place place = take_place(idle_stack_size);
   void* memory = place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet));
   const auto size = static_cast<std::size_t>(place.stack->high() - place.low);
@@ -129,11 +129,12 @@ void* Carrier::thread_main(void* argument) {
   const AlternateStack for_overflows;
   in_runtime = true;  // whatever a signal handler calls here goes straight to libc
   my_carrier = self;
-  self->thread_ = static_cast<pid_t>(syscall(SYS_gettid));
+  self->open_status();
   struct OwnStack : RawGreenlet {
   } idle;
   self->idle_ = &idle;
   self->run(false);
+  close(self->status_fd_);
   threads.fetch_sub(1);
   const std::lock_guard guard(state().lock);
   state().ended.push_front(*self);
@@ -177,13 +178,22 @@ Hub* Carrier::wait_for_hub(bool is_spare) noexcept {
   return std::exchange(hub_, nullptr);
 }
 
-// The letter after the name in parentheses, which may itself hold anything: proc_pid_stat(5).
-Carrier::Activity Carrier::activity() const noexcept {
-  char path[64], text[256];
+// Opened once, and at a high number: the monitor looks while the program may count on the lowest one to be free.
+void Carrier::open_status() noexcept {
+  constexpr int out_of_the_way = 900;
+  char path[64];
+  thread_ = static_cast<pid_t>(syscall(SYS_gettid));
   std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread_);
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  const ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-  if (fd >= 0) close(fd);
+  const int high = fcntl(fd, F_DUPFD_CLOEXEC, out_of_the_way);
+  if (high >= 0) close(fd);
+  status_fd_ = high >= 0 ? high : fd;
+}
+
+// The letter after the name in parentheses, which may itself hold anything: proc_pid_stat(5).
+Carrier::Activity Carrier::activity() const noexcept {
+  char text[256];
+  const ssize_t size = pread(status_fd_, text, sizeof text - 1, 0);
   if (size <= 0) return Activity::unknown;
   text[size] = '\0';
   const char* name_end = std::strrchr(text, ')');

@@ -37,11 +37,14 @@ class Carrier : public Link<Carrier> {  // Carriers::spares_
   void run(bool is_spare) noexcept;
   Hub* wait_for_hub(bool is_spare) noexcept;
 
+  void open_status() noexcept;
+
   RawGreenlet* idle_ = nullptr;
   HubGreenlet* passenger_ = nullptr;      // has just left its stack for ours
   std::atomic<std::uint32_t> called_{0};  // futex: 1 when hub_ is set
   Hub* hub_ = nullptr;
   pid_t thread_ = 0;
+  int status_fd_ = -1;   // /proc/self/task/TID/stat
   bool may_end_ = true;  // false: the process's first thread
 };
 

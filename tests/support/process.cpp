@@ -14,6 +14,7 @@
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -30,9 +31,16 @@ void require_glibc() {
 std::size_t open_descriptors() {
   DIR* directory = opendir("/proc/self/fd");
   std::size_t count = 0;
-  while (readdir(directory) != nullptr) ++count;
+  while (const dirent* entry = readdir(directory)) {
+    std::array<char, 256> target;
+    const ssize_t size = readlinkat(dirfd(directory), entry->d_name, target.data(), target.size());
+    if (size < 0) continue;  // ".", "..", or closed meanwhile by the monitor
+    const std::string_view file(target.data(), static_cast<std::size_t>(size));
+    const bool is_monitor = file.find("/task/") != file.npos && file.ends_with("/stat");
+    if (!is_monitor) ++count;
+  }
   closedir(directory);
-  return count - 3;  // ".", "..", and its own
+  return count - 1;  // its own
 }
 
 std::size_t mappings() {

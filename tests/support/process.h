@@ -10,7 +10,7 @@ namespace evergreen::test {
 // The start-up check, once in the process: nothing of greenlet/ works before it. Throws where it fails.
 void require_glibc();
 
-std::size_t open_descriptors();  // of /proc/self/fd
+std::size_t open_descriptors();  // of /proc/self/fd, but for what the hub's monitor looks into now and then
 std::size_t mappings();          // of /proc/self/maps
 
 struct ChildEnd {

@@ -1,0 +1,75 @@
+#include "patch/own_descriptors.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+
+#include "patch/shim.h"
+
+namespace evergreen::patch {
+namespace {
+
+// Not the highest of all: the kernel's table of descriptors is as long as the highest number in use.
+constexpr int preferred = 4000, room = 64;
+
+constexpr int limit = 1 << 14;
+constinit std::array<std::atomic<std::uint64_t>, limit / 64> guarded{};  // a bit a number
+
+int first_number() noexcept {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return preferred;
+  return static_cast<int>(std::min<rlim_t>(preferred, files.rlim_cur > 2 * room ? files.rlim_cur - room : 0));
+}
+
+std::atomic<std::uint64_t>& word_of(int fd) noexcept { return guarded[static_cast<std::size_t>(fd / 64)]; }
+
+std::uint64_t bit_of(int fd) noexcept { return std::uint64_t{1} << (fd % 64); }
+
+}  // namespace
+
+void guard_descriptor(int fd) noexcept {
+  if (fd >= 0 && fd < limit) word_of(fd).fetch_or(bit_of(fd));
+}
+
+void unguard_descriptor(int fd) noexcept {
+  if (fd >= 0 && fd < limit) word_of(fd).fetch_and(~bit_of(fd));
+}
+
+bool is_guarded(int fd) noexcept {
+  return fd >= 0 && fd < limit && (word_of(fd).load(std::memory_order_relaxed) & bit_of(fd)) != 0;
+}
+
+int move_out_of_the_way(int fd) noexcept {
+  const int high = real.fcntl(fd, F_DUPFD_CLOEXEC, first_number());
+  if (high >= 0) real.close(fd);
+  const int result = high >= 0 ? high : fd;
+  guard_descriptor(result);
+  return result;
+}
+
+}  // namespace evergreen::patch
+
+using namespace evergreen;
+using namespace evergreen::patch;
+
+// libev and the hub make theirs inside the hub.
+
+SHIM int epoll_create1(int flags) noexcept {
+  const int fd = real.epoll_create1(flags);
+  return fd >= 0 && core::in_runtime ? move_out_of_the_way(fd) : fd;
+}
+
+SHIM int eventfd(unsigned count, int flags) noexcept {
+  const int fd = real.eventfd(count, flags);
+  return fd >= 0 && core::in_runtime ? move_out_of_the_way(fd) : fd;
+}
+
+SHIM int timerfd_create(clockid_t clock, int flags) noexcept {
+  const int fd = real.timerfd_create(clock, flags);
+  return fd >= 0 && core::in_runtime ? move_out_of_the_way(fd) : fd;
+}

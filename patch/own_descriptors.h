@@ -1,0 +1,17 @@
+// The hub's own descriptors, kept out of the program's way: at high numbers, so that it gets the numbers that it would
+// get natively, and safe from programs that close whatever they did not open.
+#pragma once
+
+namespace evergreen::patch {
+
+// From now on the program gets EBADF for this number, as for one that is not open. And no longer, when the hub itself
+// closes it.
+void guard_descriptor(int fd) noexcept;
+void unguard_descriptor(int fd) noexcept;
+bool is_guarded(int fd) noexcept;
+
+// Gives a descriptor that libev or the hub has just made a high number, and guards it. Returns that number; `fd` itself
+// where none is free.
+int move_out_of_the_way(int fd) noexcept;
+
+}  // namespace evergreen::patch
