@@ -45,18 +45,6 @@ sigset_t carrier_mask;
 
 constinit std::atomic<std::size_t> threads{1}, threads_peak{1};
 
-bool make_thread(void* (*entry)(void*), void* argument) noexcept {
-  pthread_attr_t attributes;
-  pthread_t handle;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, idle_stack_size);
-  const bool made = pthread_create(&handle, &attributes, entry, argument) == 0;
-  pthread_attr_destroy(&attributes);
-  if (made) Carriers::count_thread();
-  return made;
-}
-
 Carrier* reuse() noexcept {
   const std::lock_guard guard(state().lock);
   return state().ended.pop_front();
@@ -64,11 +52,20 @@ Carrier* reuse() noexcept {
 
 }  // namespace
 
-void Carriers::count_thread() noexcept {
+int Carriers::make_thread(void* (*entry)(void*), void* argument) noexcept {
+  pthread_attr_t attributes;
+  pthread_t handle;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, idle_stack_size + tls_block_size());  // glibc takes the block out of it
+  const int error = pthread_create(&handle, &attributes, entry, argument);
+  pthread_attr_destroy(&attributes);
+  if (error != 0) return error;
   const std::size_t now = threads.fetch_add(1) + 1;
   std::size_t peak = threads_peak.load();
   while (peak < now && !threads_peak.compare_exchange_weak(peak, now)) {
   }
+  return 0;
 }
 
 std::size_t Carriers::peak() noexcept { return threads_peak.load(); }
@@ -97,7 +94,7 @@ Carrier* Carriers::take() noexcept {
   }
   Carrier* carrier = reuse();
   if (carrier == nullptr) carrier = new (std::nothrow) Carrier;
-  if (carrier != nullptr && make_thread(Carrier::thread_main, carrier)) return carrier;
+  if (carrier != nullptr && make_thread(Carrier::thread_main, carrier) == 0) return carrier;
   const std::lock_guard guard(state().lock);
   if (carrier != nullptr) state().ended.push_front(*carrier);
   --state().carriers;

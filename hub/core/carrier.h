@@ -68,8 +68,10 @@ class Carriers {
   // glibc again; so it becomes a new carrier.
   static Carrier& restart_after_fork();
 
-  // Kernel threads that evergreen has made, with the monitor and the one that started the hub: now, and at most.
-  static void count_thread() noexcept;
+  // Makes a kernel thread, detached, for a carrier or the monitor. Returns 0 or an errno value.
+  static int make_thread(void* (*entry)(void*), void* argument) noexcept;
+
+  // Kernel threads that evergreen has made, with the one that started the hub: the most at once.
   static std::size_t peak() noexcept;
 
  private:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include "greenlet/arch_x86_64.h"
@@ -62,7 +63,8 @@ Hub::Hub(HubGreenlet& main, Carrier& carrier)
 }
 
 Hub& Hub::start(HubGreenlet& main) {
-  start_monitor();
+  if (const int error = start_monitor())
+    throw std::system_error(error, std::generic_category(), "cannot start a thread");
   update_static_tls();
   main.id = 1;
   Hub& hub = *new Hub(main, Carriers::adopt_this_thread());
@@ -196,10 +198,8 @@ void Hub::yield(HubGreenlet& self) noexcept {
 void Hub::adopt(HubGreenlet& fresh) noexcept {
   fresh.id = ++statistics_.greenlets + 1;
   statistics_.greenlets_peak = std::max<std::uint64_t>(statistics_.greenlets_peak, ++alive_);
-  if (!monitor_runs()) {  // a forked child makes its first thread
-    start_monitor();
-    watch_hub(*this);
-  }
+  // A forked child makes its first thread. Where the kernel refuses a monitor, it does without.
+  if (!monitor_runs() && start_monitor() == 0) watch_hub(*this);
   ready_.push_back(fresh);
 }
 

@@ -1,7 +1,6 @@
 #include "hub/core/monitor.h"
 
 #include <linux/futex.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -9,7 +8,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <system_error>
 
 #include "greenlet/fatal.h"
 #include "hub/core/carrier.h"
@@ -97,22 +95,15 @@ void* watch(void*) {
 
 }  // namespace
 
-void start_monitor() {
+int start_monitor() noexcept {
   sigset_t all, before;
   sigfillset(&all);
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, 64 << 10);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   Carriers::remember_mask(before);
-  pthread_t handle;
-  const int error = pthread_create(&handle, &attributes, watch, nullptr);
+  const int error = Carriers::make_thread(watch, nullptr);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_attr_destroy(&attributes);
-  if (error != 0) throw std::system_error(error, std::generic_category(), "cannot start the monitor");
-  Carriers::count_thread();
-  running = true;
+  running = error == 0;
+  return error;
 }
 
 bool monitor_runs() noexcept { return running; }

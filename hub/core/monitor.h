@@ -10,9 +10,9 @@ namespace evergreen::core {
 class Hub;
 
 // Call before the first TLS block is made: glibc then knows, and new blocks with it, that there are several kernel
-// threads (malloc and stdio leave their locks out where there is one). All signals are blocked on it. Throws
-// std::system_error.
-void start_monitor();
+// threads (malloc and stdio leave their locks out where there is one). All signals are blocked on it. Returns 0
+// or an errno value.
+int start_monitor() noexcept;
 void watch_hub(Hub& hub) noexcept;
 bool monitor_runs() noexcept;
 
