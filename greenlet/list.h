@@ -17,7 +17,7 @@ struct Link {
 
   // Precondition: is_linked().
   void unlink() noexcept {
-    previous->next = next;
+    previous->next = next;  // NOLINT(clang-analyzer-core.NullDereference): the precondition
     next->previous = previous;
     next = previous = nullptr;
   }

@@ -15,14 +15,14 @@ namespace evergreen::patch {
 namespace {
 
 // Not the highest of all: the kernel's table of descriptors is as long as the highest number in use.
-constexpr int preferred = 4000, room = 64;
+constexpr rlim_t preferred = 4000, room = 64;
 
 constexpr int limit = 1 << 14;
 constinit std::array<std::atomic<std::uint64_t>, limit / 64> guarded{};  // a bit a number
 
 int first_number() noexcept {
   rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return preferred;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) files.rlim_cur = preferred;
   return static_cast<int>(std::min<rlim_t>(preferred, files.rlim_cur > 2 * room ? files.rlim_cur - room : 0));
 }
 

@@ -240,7 +240,10 @@ TEST_CASE("the malloc cache survives renewal", "[tls_block]") {
   StackScope stack;
   void *first = nullptr, *second = nullptr;
   REQUIRE(stack->take_tls_block() != 0);
-  run_on(*stack, [&] { std::free(first = std::malloc(777)); });
+  run_on(*stack, [&] {
+    std::free(std::malloc(777));  // may fill the cache: the piece on top is what the next call gives
+    std::free(first = std::malloc(777));
+  });
   REQUIRE(stack->take_tls_block() != 0);
   run_on(*stack, [&] { std::free(second = std::malloc(777)); });
   CHECK(first == second);
@@ -264,7 +267,7 @@ TEST_CASE("a thousand renewals allocate nothing that stays", "[tls_block]") {
   for (const auto key : keys) pthread_key_delete(key);
 }
 
-TEST_CASE("thread ids are unique, and no kernel thread can have them", "[tls_block]") {
+TEST_CASE("thread ids are unique, and none that a kernel thread can have", "[tls_block]") {
   StackScope stack;
   std::set<int> ids;
   for (int i = 0; i < 1000; ++i) {
@@ -272,8 +275,8 @@ TEST_CASE("thread ids are unique, and no kernel thread can have them", "[tls_blo
     run_on(*stack, [&] { ids.insert(thread_id()); });
   }
   CHECK(ids.size() == 1000);
-  CHECK(*ids.begin() > (1 << 22));
-  CHECK(*ids.rbegin() < (1 << 29));
+  CHECK(*ids.begin() >= (1 << 22));
+  CHECK(*ids.rbegin() < (1 << 30));
   CHECK(thread_id() == gettid());
 }
 

@@ -233,6 +233,44 @@ CASE(the_flag_ends_with_the_file) {
   }
 }
 
+FILE* plain_freopen(const char*, const char*, FILE*) __asm__("freopen");
+FILE* large_freopen(const char*, const char*, FILE*) __asm__("freopen64");
+
+static void check_reopening(FILE* (*reopen)(const char*, const char*, FILE*)) {
+  int ends[2];
+  char name[64];
+  int fifo = opened_fifo();
+  set_nonblocking(fifo, 0);
+  snprintf(name, sizeof name, "/proc/self/fd/%d", fifo);
+  open_pair(SOCK_STREAM, ends);
+  set_nonblocking(ends[kReadEnd], 1);
+  check_does_not_wait(ends[kReadEnd]);
+  FILE* stream = reopen(name, "r+", fdopen(ends[kReadEnd], "r+"));
+  CHECK(stream);
+  CHECK_EQ(fileno(stream), ends[kReadEnd]);
+  check_waits((int[]){ends[kReadEnd], fifo});
+  CHECK_EQ(fclose(stream), 0);
+  close(fifo);
+  close(ends[kWriteEnd]);
+}
+
+CASE(freopen) { check_reopening(plain_freopen); }
+CASE(freopen64) { check_reopening(large_freopen); }
+
+CASE(pclose) {
+  int next[2];
+  FILE* stream = popen("sleep 1", "r");
+  CHECK(stream);
+  int number = fileno(stream);
+  set_nonblocking(number, 1);
+  check_does_not_wait(number);
+  CHECK_EQ(pclose(stream), 0);
+  open_pair(SOCK_STREAM, next);
+  CHECK_EQ(next[kReadEnd], number);
+  check_waits(next);
+  close_both(next);
+}
+
 static void set_timeout(int fd, long milliseconds) {
   struct timeval timeout = {milliseconds / 1000, milliseconds % 1000 * 1000};
   CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout), 0);
