@@ -1,5 +1,10 @@
 // read and write, on whatever the descriptor is.
 
+#include <limits.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
 #include "patch/blocking.h"
 
 namespace evergreen::patch {
@@ -28,33 +33,42 @@ ssize_t read_file(int fd, FdKind kind, const char* why, Attempt attempt, Blockin
   }
 }
 
+bool is_fifo(int fd) noexcept {
+  struct stat status {};
+  return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
 // The same for writing all of size() bytes; attempt(done) writes what is left after `done`. Whether RWF_NOWAIT works
 // shows at the first attempt, so blocking() never has to finish what an attempt began.
-template <class Size, class Attempt, class Blocking>
-ssize_t write_file(int fd, FdKind kind, Size size, const char* why, Attempt attempt, Blocking blocking) {
+//
+// A FIFO that was opened by its name takes no RWF_NOWAIT. Once it is writable it has room for PIPE_BUF bytes, no more:
+// piece(done) writes so many, as any longer write may be torn apart anyway.
+template <class Size, class Attempt, class Piece, class Blocking>
+ssize_t write_file(int fd, FdKind kind, Size size, const char* why, Attempt attempt, Piece piece, Blocking blocking) {
   const KeepErrno keep;
   std::size_t done = 0;
+  const auto end = [&](int error) { return done != 0 ? keep(static_cast<ssize_t>(done)) : fail<ssize_t>(error); };
   for (;;) {
-    if (kind == FdKind::nowait) {
-      const ssize_t put = attempt(done);
+    const bool at_once = !may_wait(kind) || (kind == FdKind::poll_first && is_nonblocking(fd));
+    const bool tries = kind == FdKind::nowait;
+    if (at_once || (!tries && is_ready(fd, Direction::write) && (size() <= PIPE_BUF || !is_fifo(fd)))) {
+      return keep(blocking());
+    }
+    if (tries || is_ready(fd, Direction::write)) {
+      const ssize_t put = tries ? attempt(done) : piece(done);
       if (put >= 0) {
         done += static_cast<std::size_t>(put);
-        if (put == 0 || done >= size()) return keep(static_cast<ssize_t>(done));
-        if (is_nonblocking(fd)) return keep(static_cast<ssize_t>(done));
+        if (put == 0 || done >= size() || (tries && is_nonblocking(fd))) return keep(static_cast<ssize_t>(done));
         continue;
       }
-      if (errno == EOPNOTSUPP) {
+      if (errno == EOPNOTSUPP && tries) {
         set_poll_first(fd);
         kind = FdKind::poll_first;
         continue;
       }
-      if (errno != EAGAIN) return done != 0 ? keep(static_cast<ssize_t>(done)) : -1;
-      if (is_nonblocking(fd)) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail(EAGAIN);
-    } else if (!may_wait(kind) || is_ready(fd, Direction::write) || is_nonblocking(fd)) {
-      return keep(blocking());
+      if (errno != EAGAIN || is_nonblocking(fd)) return end(errno);
     }
-    const int error = wait_ready(fd, Direction::write, why, Deadline::never());
-    if (error != 0) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail(error);
+    if (const int error = wait_ready(fd, Direction::write, why, Deadline::never())) return end(error);
   }
 }
 
@@ -90,6 +104,7 @@ ssize_t write_any(int fd, const void* buffer, size_t size) {
           const iovec rest{const_cast<char*>(from(done)), size - done};
           return pwritev2(fd, &rest, 1, -1, RWF_NOWAIT);
         },
+        [&](std::size_t done) { return real.write(fd, from(done), std::min<std::size_t>(size - done, PIPE_BUF)); },
         [&] { return real.write(fd, buffer, size); });
   }
   const ssize_t put = transmit(
@@ -130,6 +145,11 @@ ssize_t writev_any(int fd, const iovec* list, int count) {
           if (done == 0) return pwritev2(fd, list, count, -1, RWF_NOWAIT);
           const RestOf rest(list, length, done);
           return pwritev2(fd, rest.list(), static_cast<int>(rest.count()), -1, RWF_NOWAIT);
+        },
+        [&](std::size_t done) {
+          const RestOf rest(list, length, done);
+          const iovec first = rest.count() == 0 ? iovec{} : rest.list()[0];
+          return real.write(fd, first.iov_base, std::min<std::size_t>(first.iov_len, PIPE_BUF));
         },
         [&] { return real.writev(fd, list, count); });
   }
