@@ -71,7 +71,7 @@ struct Slab {
 namespace {
 
 // Append-only, so that it is read without a lock, also by the fault handler. A pool's slabs double: few are enough.
-constinit Slab* slab_table[256];
+constinit Slab* slab_table[4096];
 constinit std::atomic<std::size_t> slab_count{0};
 constinit SpinLock slab_table_lock;
 

@@ -108,9 +108,8 @@ void free_key_arrays(std::uintptr_t block) {
 
 }  // namespace
 
-std::size_t tls_block_size() noexcept {
-  return (glibc().static_tls_size + glibc().static_tls_align - 1) / glibc().static_tls_align * glibc().static_tls_align;
-}
+// The descriptor's address is aligned, wherever `top` is.
+std::size_t tls_block_size() noexcept { return glibc().static_tls_size + glibc().static_tls_align; }
 
 std::uintptr_t create_tls_block(void* top) {
   // The descriptor is on top, static TLS grows down from it (TLS_TCB_AT_TP).

@@ -1,5 +1,7 @@
 #include "hub/core/descriptors.h"
 
+#include <fcntl.h>
+
 #include <new>
 
 #include "hub/core/park.h"
@@ -43,6 +45,8 @@ bool Descriptors::add(int fd, Direction direction, FdWaiter& waiter) noexcept {
   Record* record = find_or_make(fd);
   if (record == nullptr) return false;
   Side& side = direction == Direction::read ? record->read : record->write;
+  // libev asserts that a descriptor which it shall watch is open.
+  if (!side.watcher.is_started() && fcntl(fd, F_GETFD) < 0) return false;
   side.waiters.push_back(waiter);
   side.watcher.start(loop_);
   return true;

@@ -33,8 +33,8 @@ class Descriptors {
   static constexpr int limit = 1 << 20;
 
   // Links the waiter; the next event in that direction unlinks it and unparks its greenlet. Returns false when memory
-  // is short or fd is out of range. The waiter must be unlinked before it dies: with remove(), which does nothing if an
-  // event already did.
+  // is short, or fd out of range or not open. The waiter must be unlinked before it dies: with remove(), which does
+  // nothing if an event already did.
   bool add(int fd, Direction direction, FdWaiter& waiter) noexcept;
   static void remove(FdWaiter& waiter) noexcept {
     if (waiter.is_linked()) waiter.unlink();

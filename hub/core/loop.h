@@ -48,6 +48,7 @@ class FdWatcher {
   void start(Loop& loop) noexcept {
     if (!ev_is_active(&io_)) ev_io_start(loop.loop_, &io_);
   }
+  [[nodiscard]] bool is_started() const noexcept { return ev_is_active(&io_); }
   void stop(Loop& loop) noexcept { ev_io_stop(loop.loop_, &io_); }
 
   // The number will mean another open file from now on. libev compares events only and would think that it has
