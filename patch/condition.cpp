@@ -49,8 +49,6 @@ int wait(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Dea
   return locked == 0 && timed_out ? ETIMEDOUT : locked;
 }
 
-bool parks() noexcept { return started() && !core::in_runtime; }
-
 }  // namespace
 }  // namespace evergreen::patch
 

@@ -44,8 +44,6 @@ int lock_until(pthread_mutex_t* mutex, clockid_t clock, const timespec* until, c
   return lock_mutex(mutex, why, deadline_on(clock, *until));
 }
 
-bool parks() noexcept { return started() && !core::in_runtime; }
-
 }  // namespace
 }  // namespace evergreen::patch
 

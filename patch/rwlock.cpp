@@ -35,8 +35,6 @@ int write_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline) noexc
   return result;
 }
 
-bool parks() noexcept { return started() && !core::in_runtime; }
-
 // glibc looks at the clock and the time before it looks at the lock.
 bool is_usable(clockid_t clock, const timespec* until) noexcept {
   return (clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC) && is_valid(*until);

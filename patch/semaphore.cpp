@@ -36,8 +36,6 @@ int wait(sem_t* semaphore, const char* why, Deadline deadline) noexcept {
   return error == 0 ? keep(0) : fail(error);
 }
 
-bool parks() noexcept { return started() && !core::in_runtime; }
-
 }  // namespace
 }  // namespace evergreen::patch
 

@@ -22,4 +22,8 @@ core::Hub* hub() noexcept;
 // Whether a blocking call may park: a greenlet runs, and neither hub code nor a signal handler that interrupted it.
 inline bool on_greenlet() noexcept { return core::can_park(); }
 
+// Whether a lock is waited for in our table: by greenlets and kernel threads alike, once there is a hub; but not in hub
+// code, nor in a signal handler that interrupted it.
+inline bool parks() noexcept { return started() && !core::in_runtime; }
+
 }  // namespace evergreen::patch

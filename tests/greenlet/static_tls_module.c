@@ -4,5 +4,5 @@
 static __thread int value IN_SURPLUS = 42;
 static __thread char zeros[40] IN_SURPLUS;
 
-int *module_value(void) { return &value; }
-char *module_zeros(void) { return zeros; }
+int* module_value(void) { return &value; }
+char* module_zeros(void) { return zeros; }
