@@ -1,5 +1,8 @@
 #pragma once
 
+#include <time.h>
+
+#include <algorithm>
 #include <chrono>
 #include <compare>
 
@@ -31,6 +34,13 @@ class Deadline {
   [[nodiscard]] constexpr bool is_never() const noexcept { return when_ == Clock::time_point::max(); }
   [[nodiscard]] bool has_passed() const noexcept { return !is_never() && Clock::now() >= when_; }
   [[nodiscard]] constexpr Clock::time_point when() const noexcept { return when_; }
+
+  // As the kernel takes it, on CLOCK_MONOTONIC: at least a nanosecond after boot, because zero means "none" to it.
+  [[nodiscard]] timespec kernel_time() const noexcept {
+    const auto since_boot = std::max(when_.time_since_epoch(), Clock::duration(1));
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
+    return {seconds.count(), (since_boot - seconds).count()};
+  }
 
   constexpr auto operator<=>(const Deadline&) const = default;
 

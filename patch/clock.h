@@ -12,6 +12,9 @@ namespace evergreen::patch {
 
 inline bool is_valid(const timespec& time) noexcept { return time.tv_nsec >= 0 && time.tv_nsec < 1'000'000'000; }
 
+// The clocks that locks, semaphores and joins may name.
+inline bool is_lock_clock(clockid_t clock) noexcept { return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC; }
+
 inline std::chrono::nanoseconds length_of(const timespec& time) noexcept {
   constexpr time_t most = 4'000'000'000;  // seconds: the difference of two fits into 64 bits of nanoseconds
   return std::chrono::seconds(std::clamp(time.tv_sec, -most, most)) + std::chrono::nanoseconds(time.tv_nsec);

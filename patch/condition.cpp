@@ -73,7 +73,7 @@ SHIM int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mute
 // Parks until signalled. Cancellation point. May end for no reason.
 SHIM int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock,
                                 const timespec* until) {
-  const bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
+  const bool known = is_lock_clock(clock);
   if (!parks() || !known) return real.pthread_cond_clockwait(condition, mutex, clock, until);
   if (!is_valid(*until)) return EINVAL;
   return wait(condition, mutex, "pthread_cond_clockwait", deadline_on(clock, *until));

@@ -31,7 +31,7 @@ void note_stream_gone(FILE* stream) noexcept {
 
 // In pieces, where descriptors of ours lie in between.
 int close_range_around_ours(unsigned first, unsigned last, int flags) noexcept {
-  for (unsigned fd = first; fd <= std::min(last, 1U << 20); ++fd) {
+  for (unsigned fd = first; fd <= std::min<unsigned>(last, guarded_limit - 1); ++fd) {
     if (!is_guarded(static_cast<int>(fd))) continue;
     if (fd > first && real.close_range(first, fd - 1, flags) != 0) return -1;
     first = fd + 1;

@@ -49,12 +49,13 @@ ssize_t write_file(int fd, FdKind kind, Size size, const char* why, Attempt atte
   std::size_t done = 0;
   const auto end = [&](int error) { return done != 0 ? keep(static_cast<ssize_t>(done)) : fail<ssize_t>(error); };
   for (;;) {
-    const bool at_once = !may_wait(kind) || (kind == FdKind::poll_first && is_nonblocking(fd));
     const bool tries = kind == FdKind::nowait;
-    if (at_once || (!tries && is_ready(fd, Direction::write) && (size() <= PIPE_BUF || !is_fifo(fd)))) {
-      return keep(blocking());
+    const bool ready = tries || !may_wait(kind) || is_ready(fd, Direction::write);
+    if (!tries && done == 0) {  // once the first piece is written the call stays with pieces
+      const bool in_pieces = ready && may_wait(kind) && size() > PIPE_BUF && is_fifo(fd);
+      if ((ready && !in_pieces) || is_nonblocking(fd)) return keep(blocking());
     }
-    if (tries || is_ready(fd, Direction::write)) {
+    if (ready) {
       const ssize_t put = tries ? attempt(done) : piece(done);
       if (put >= 0) {
         done += static_cast<std::size_t>(put);

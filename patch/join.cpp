@@ -28,7 +28,7 @@ SHIM int pthread_timedjoin_np(pthread_t handle, void** result, const timespec* u
 
 // Parks until the thread has ended. Cancellation point. Restarts after a signal.
 SHIM int pthread_clockjoin_np(pthread_t handle, void** result, clockid_t clock, const timespec* until) {
-  const bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
+  const bool known = is_lock_clock(clock);
   Thread* thread = started() ? Thread::find(handle) : nullptr;
   if (thread == nullptr && Thread::was_ours(handle)) return ESRCH;
   if (thread == nullptr || !known) return real.pthread_clockjoin_np(handle, result, clock, until);

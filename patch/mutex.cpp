@@ -66,7 +66,7 @@ SHIM int pthread_mutex_timedlock(pthread_mutex_t* mutex, const timespec* until) 
 
 // Parks while another holds it. No cancellation point. Restarts after a signal.
 SHIM int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock, const timespec* until) noexcept {
-  const bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
+  const bool known = is_lock_clock(clock);
   if (!parks() || !known) return real.pthread_mutex_clocklock(mutex, clock, until);
   return lock_until(mutex, clock, until, "pthread_mutex_clocklock");
 }

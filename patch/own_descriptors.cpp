@@ -17,8 +17,7 @@ namespace {
 // Not the highest of all: the kernel's table of descriptors is as long as the highest number in use.
 constexpr rlim_t preferred = 4000, room = 64;
 
-constexpr int limit = 1 << 14;
-constinit std::array<std::atomic<std::uint64_t>, limit / 64> guarded{};  // a bit a number
+constinit std::array<std::atomic<std::uint64_t>, guarded_limit / 64> guarded{};  // a bit a number
 
 int first_number() noexcept {
   rlimit files{};
@@ -33,15 +32,15 @@ std::uint64_t bit_of(int fd) noexcept { return std::uint64_t{1} << (fd % 64); }
 }  // namespace
 
 void guard_descriptor(int fd) noexcept {
-  if (fd >= 0 && fd < limit) word_of(fd).fetch_or(bit_of(fd));
+  if (fd >= 0 && fd < guarded_limit) word_of(fd).fetch_or(bit_of(fd));
 }
 
 void unguard_descriptor(int fd) noexcept {
-  if (fd >= 0 && fd < limit) word_of(fd).fetch_and(~bit_of(fd));
+  if (fd >= 0 && fd < guarded_limit) word_of(fd).fetch_and(~bit_of(fd));
 }
 
 bool is_guarded(int fd) noexcept {
-  return fd >= 0 && fd < limit && (word_of(fd).load(std::memory_order_relaxed) & bit_of(fd)) != 0;
+  return fd >= 0 && fd < guarded_limit && (word_of(fd).load(std::memory_order_relaxed) & bit_of(fd)) != 0;
 }
 
 int move_out_of_the_way(int fd) noexcept {

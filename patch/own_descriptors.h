@@ -4,6 +4,9 @@
 
 namespace evergreen::patch {
 
+// No number from here on is ever guarded.
+inline constexpr int guarded_limit = 1 << 14;
+
 // From now on the program gets EBADF for this number, as for one that is not open. And no longer, when the hub itself
 // closes it.
 void guard_descriptor(int fd) noexcept;

@@ -36,9 +36,7 @@ int write_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline) noexc
 }
 
 // glibc looks at the clock and the time before it looks at the lock.
-bool is_usable(clockid_t clock, const timespec* until) noexcept {
-  return (clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC) && is_valid(*until);
-}
+bool is_usable(clockid_t clock, const timespec* until) noexcept { return is_lock_clock(clock) && is_valid(*until); }
 
 }  // namespace
 }  // namespace evergreen::patch

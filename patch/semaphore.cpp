@@ -56,7 +56,7 @@ SHIM int sem_timedwait(sem_t* semaphore, const timespec* until) {
 
 // Parks while it is zero. Cancellation point. A signal ends it.
 SHIM int sem_clockwait(sem_t* semaphore, clockid_t clock, const timespec* until) {
-  const bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
+  const bool known = is_lock_clock(clock);
   if (!parks() || !known || !is_valid(*until)) return real.sem_clockwait(semaphore, clock, until);
   return wait(semaphore, "sem_clockwait", deadline_on(clock, *until));
 }

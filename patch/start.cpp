@@ -36,6 +36,13 @@ void describe(const void* owner, char* text, unsigned long size) noexcept {
                 reinterpret_cast<void*>(thread->block()));
 }
 
+// What a process that has just begun needs before its first greenlet, and what a forked child needs anew.
+void begin_process() {
+  draw_thread_ids();
+  learn_fork_generation();
+  make_wait_table();
+}
+
 void before_fork() {
   if (!started()) return;
   lock_static_tls();
@@ -61,10 +68,8 @@ void in_forked_child() {
   if (core::current == nullptr) return;  // forked by a kernel thread that runs no greenlets
   if (core::current != &the_hub->main_greenlet()) leave_glibc_lists();
   note_shared();
-  draw_thread_ids();
   forget_main_exit();
-  learn_fork_generation();
-  make_wait_table();
+  begin_process();
   the_hub->restart_after_fork(*core::current);
 }
 
@@ -78,9 +83,7 @@ core::Hub* try_start() noexcept {
   }
   const core::Runtime runtime;  // what is made here is the hub's own
   try {
-    draw_thread_ids();
-    learn_fork_generation();
-    make_wait_table();
+    begin_process();
     read_default_attributes();
     the_hub = &core::Hub::start(main_thread());
   } catch (const std::exception& error) {

@@ -39,17 +39,28 @@ void wake_sleeper(Bucket& bucket, Sleeper& sleeper) noexcept {
   core::unpark(sleeper.greenlet, core::Wake::woken, sleeper.beaten ? core::Order::first : core::Order::last);
 }
 
+// Wakes the oldest `most` sleepers for which matches() is true; returns how many. Precondition: the lock is held.
+template <class Matches>
+std::size_t wake_matching(Bucket& bucket, std::size_t most, Matches matches) noexcept {
+  std::size_t woken = 0;
+  for (Sleeper* sleeper = bucket.sleepers.first(); sleeper != nullptr && woken < most;) {
+    Sleeper* next = bucket.sleepers.after(*sleeper);
+    if (matches(*sleeper)) {
+      wake_sleeper(bucket, *sleeper);
+      ++woken;
+    }
+    sleeper = next;
+  }
+  return woken;
+}
+
 // A handler posted while the hub itself was interrupted. It could not tell which semaphore: all look again.
 void wake_all_semaphores() noexcept {
   if (!post_was_deferred.exchange(false)) return;
   for (Bucket& bucket : *table) {
     if (bucket.count.load() == 0) continue;
     const std::lock_guard guard(bucket.lock);
-    for (Sleeper* sleeper = bucket.sleepers.first(); sleeper != nullptr;) {
-      Sleeper* next = bucket.sleepers.after(*sleeper);
-      if (sleeper->kind == Sleeper::Kind::semaphore) wake_sleeper(bucket, *sleeper);
-      sleeper = next;
-    }
+    wake_matching(bucket, SIZE_MAX, [](const Sleeper& sleeper) { return sleeper.kind == Sleeper::Kind::semaphore; });
   }
 }
 
@@ -84,16 +95,7 @@ std::size_t wake(const void* address, std::size_t most) noexcept {
   if (bucket.count.load() == 0) return 0;
   const core::Runtime runtime;
   const std::lock_guard guard(bucket.lock);
-  std::size_t woken = 0;
-  for (Sleeper* sleeper = bucket.sleepers.first(); sleeper != nullptr && woken < most;) {
-    Sleeper* next = bucket.sleepers.after(*sleeper);
-    if (sleeper->address == address) {
-      wake_sleeper(bucket, *sleeper);
-      ++woken;
-    }
-    sleeper = next;
-  }
-  return woken;
+  return wake_matching(bucket, most, [address](const Sleeper& sleeper) { return sleeper.address == address; });
 }
 
 void wake_semaphore(const void* address) noexcept {
@@ -111,16 +113,9 @@ void wake_for_rwlock(const void* address, bool writers_first) noexcept {
   const core::Runtime runtime;
   const std::lock_guard guard(bucket.lock);
   const auto wake_some = [&](bool readers, std::size_t most) {
-    std::size_t woken = 0;
-    for (Sleeper* sleeper = bucket.sleepers.first(); sleeper != nullptr && woken < most;) {
-      Sleeper* next = bucket.sleepers.after(*sleeper);
-      if (sleeper->address == address && (sleeper->kind == Sleeper::Kind::reader) == readers) {
-        wake_sleeper(bucket, *sleeper);
-        ++woken;
-      }
-      sleeper = next;
-    }
-    return woken;
+    return wake_matching(bucket, most, [&](const Sleeper& sleeper) {
+      return sleeper.address == address && (sleeper.kind == Sleeper::Kind::reader) == readers;
+    });
   };
   const bool writer = wake_some(false, 1) != 0;
   if (!writer || !writers_first) wake_some(true, SIZE_MAX);

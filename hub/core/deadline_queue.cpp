@@ -3,7 +3,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -20,12 +19,7 @@ int make_timer() {
 
 void set_timer(int fd, Deadline deadline) noexcept {
   itimerspec setting{};  // zero disarms, and either way the descriptor is no longer readable
-  if (!deadline.is_never()) {
-    const auto since_boot = std::max(deadline.when().time_since_epoch(), Deadline::Clock::duration(1));
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
-    setting.it_value.tv_sec = seconds.count();
-    setting.it_value.tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(since_boot - seconds).count();
-  }
+  if (!deadline.is_never()) setting.it_value = deadline.kernel_time();
   if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &setting, nullptr) != 0) fatal("timerfd_settime failed: errno %d", errno);
 }
 

@@ -142,11 +142,17 @@ HubGreenlet* Hub::next_ready() noexcept {
   return ready_.pop_front();
 }
 
-void Hub::stop_running(HubGreenlet& self) noexcept {
+// Who goes on when a greenlet stops: the next ready one, or the loop.
+RawGreenlet& Hub::successor() noexcept {
   HubGreenlet* next = next_ready();
-  if (next == &self) return;
+  return next != nullptr ? static_cast<RawGreenlet&>(*next) : *loop_greenlet_;
+}
+
+void Hub::stop_running(HubGreenlet& self) noexcept {
+  RawGreenlet& next = successor();
+  if (&next == &self) return;
   ++statistics_.switches;
-  RawGreenlet::switch_to(self, next != nullptr ? static_cast<RawGreenlet&>(*next) : *loop_greenlet_);
+  RawGreenlet::switch_to(self, next);
   my_carrier = carrier();
 }
 
@@ -206,8 +212,7 @@ void Hub::adopt(HubGreenlet& fresh) noexcept {
 RawGreenlet& Hub::leave_for_ever(HubGreenlet&) noexcept {
   --alive_;
   ++statistics_.switches;
-  HubGreenlet* next = next_ready();
-  return next != nullptr ? static_cast<RawGreenlet&>(*next) : *loop_greenlet_;
+  return successor();
 }
 
 void Hub::wake() noexcept { loop_.wake(); }

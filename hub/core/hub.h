@@ -95,6 +95,7 @@ class Hub {
   void look() noexcept;
   void grant() noexcept;
   HubGreenlet* next_ready() noexcept;
+  RawGreenlet& successor() noexcept;
 
   Loop loop_;
   RunQueue ready_;

@@ -44,9 +44,7 @@ bool begin(HubGreenlet& self) noexcept {
 }
 
 void block_thread(HubGreenlet& self, Deadline deadline) noexcept {
-  const auto since_boot = deadline.when().time_since_epoch();
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
-  const timespec until{seconds.count(), (since_boot - seconds).count()};
+  const timespec until = deadline.kernel_time();  // not used if it is never
   const int saved = errno;
   while (self.parking.load() == HubGreenlet::parked) {
     syscall(SYS_futex, &self.parking, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, HubGreenlet::parked,
