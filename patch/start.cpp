@@ -112,9 +112,9 @@ unsigned long kernel_threads() noexcept {
   if (wanted == 0 || (wanted != 1 && static_cast<pid_t>(wanted) != getpid())) return;
   const core::Statistics numbers = the_hub == nullptr ? core::Statistics{} : the_hub->statistics();
   const auto number = [](std::uint64_t value) { return static_cast<unsigned long>(value); };
-  report("greenlets=%lu greenlets_peak=%lu switches=%lu parks=%lu kernel_threads_peak=%lu retakes=%lu",
+  report("greenlets=%lu greenlets_peak=%lu switches=%lu parks=%lu kernel_threads_peak=%lu retakes=%lu offloads=%lu",
          number(numbers.greenlets), number(numbers.greenlets_peak), number(numbers.switches), number(numbers.parks),
-         std::max(kernel_threads(), number(core::Carriers::peak())), number(numbers.retakes));
+         std::max(kernel_threads(), number(core::Carriers::peak())), number(numbers.retakes), number(numbers.offloads));
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ struct Statistics {
   std::uint64_t greenlets_peak = 0;  // alive at once
   std::uint64_t switches = 0;
   std::uint64_t parks = 0;
-  std::uint64_t retakes = 0;  // the hub was taken from a greenlet that did not come back
+  std::uint64_t retakes = 0;   // the hub was taken from a greenlet that did not come back
+  std::uint64_t offloads = 0;  // likewise, during a SlowCall
 };
 
 // Threads: one kernel thread at a time drives a hub; all members but push_foreign() and wake() are for that thread, in

@@ -62,7 +62,8 @@ def faults_of_stats(stats, options):
     faults = []
     if options.kernel_threads_max is not None and stats["kernel_threads_peak"] > options.kernel_threads_max:
         faults.append(f"kernel_threads_peak={stats['kernel_threads_peak']}, more than {options.kernel_threads_max}")
-    for key, least in (("greenlets", options.greenlets_min), ("greenlets_peak", options.greenlets_peak_min)):
+    for key, least in (("greenlets", options.greenlets_min), ("greenlets_peak", options.greenlets_peak_min),
+                       ("offloads", options.offloads_min)):
         if least is not None and stats[key] < least:
             faults.append(f"{key}={stats[key]}, less than {least}")
     return faults
@@ -92,6 +93,7 @@ def parse(arguments):
     parser.add_argument("--kernel-threads-max", type=int, help="of the preloaded run")
     parser.add_argument("--greenlets-min", type=int, help="so that it is sure that greenlets ran")
     parser.add_argument("--greenlets-peak-min", type=int, help="at the same time")
+    parser.add_argument("--offloads-min", type=int, help="calls during which another carrier took the hub on purpose")
     parser.add_argument("--one-carrier", action="store_true",
                         help="no other kernel thread takes over when a call blocks this one: then the run hangs")
     parser.add_argument("--cases", action="store_true", help="then runs each case of the program alone, preloaded")
@@ -102,7 +104,8 @@ def parse(arguments):
 
 def wants_stats(options):
     return any(value is not None
-               for value in (options.kernel_threads_max, options.greenlets_min, options.greenlets_peak_min))
+               for value in (options.kernel_threads_max, options.greenlets_min, options.greenlets_peak_min,
+                             options.offloads_min))
 
 
 def main():

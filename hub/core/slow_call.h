@@ -1,0 +1,39 @@
+// Offload: for calls that are known to block their kernel thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace evergreen::core {
+
+// What is known of one place in the code (or one kind of call) that sometimes blocks: how often it did lately.
+class CallSite {
+ private:
+  friend class SlowCall;
+
+  std::atomic<std::uint8_t> slow_{1};
+};
+
+// Scope of one call that may block the running kernel thread for long. While it lasts another carrier goes on with the
+// hub: the running greenlet's turn is offered to a spare one, and if the call has not come back when that wakes up, it
+// takes the hub as the monitor would. The greenlet goes home when it next has to park.
+//
+// In the scope is a greenlet's own code: it may do all that a detached greenlet may, even park. errno, arguments and
+// results are the call's own; the constructor and the destructor keep errno. Anywhere but on an attached greenlet it
+// does nothing, and likewise at the cap of carriers: there the call blocks the hub until the monitor reports it.
+class SlowCall {
+ public:
+  // A call that blocks nearly always.
+  SlowCall() noexcept;
+  // A call that is quick most of the time: a turn is only offered where the calls of `site` were slow lately.
+  explicit SlowCall(CallSite& site) noexcept;
+  ~SlowCall();
+  SlowCall(const SlowCall&) = delete;
+  SlowCall& operator=(const SlowCall&) = delete;
+
+ private:
+  CallSite* const site_;
+  std::int64_t began_ = 0;
+};
+
+}  // namespace evergreen::core
