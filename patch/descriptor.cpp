@@ -25,8 +25,11 @@ int duplicated_to(int from, int to, Dup dup) noexcept {
   return duplicated(closes ? note_gone_around(to, dup) : dup());
 }
 
-void note_stream_gone(FILE* stream) noexcept {
-  if (started() && stream != nullptr) note_gone(fileno(stream));
+// The close inside libc's function passes no shim.
+template <class Close>
+auto stream_gone_around(FILE* stream, Close close) {
+  if (!started() || stream == nullptr) return close();
+  return note_gone_around(fileno(stream), close);
 }
 
 // In pieces, where descriptors of ours lie in between.
@@ -65,39 +68,33 @@ SHIM int close(int fd) {
 
 SHIM int __close(int fd) { return close(fd); }
 
-// The close inside these passes no shim.
 SHIM int fclose(FILE* stream) {
-  note_stream_gone(stream);
-  return real.fclose(stream);
+  return stream_gone_around(stream, [=] { return real.fclose(stream); });
 }
 
 SHIM int pclose(FILE* stream) {
-  note_stream_gone(stream);
-  return real.pclose(stream);
+  return stream_gone_around(stream, [=] { return real.pclose(stream); });
 }
 
 SHIM FILE* freopen(const char* path, const char* mode, FILE* stream) {
-  note_stream_gone(stream);
-  return real.freopen(path, mode, stream);
+  return stream_gone_around(stream, [=] { return real.freopen(path, mode, stream); });
 }
 
 SHIM FILE* freopen64(const char* path, const char* mode, FILE* stream) {
-  note_stream_gone(stream);
-  return real.freopen64(path, mode, stream);
+  return stream_gone_around(stream, [=] { return real.freopen64(path, mode, stream); });
 }
 
 SHIM int close_range(unsigned first, unsigned last, int flags) noexcept {
   const bool closes = (flags & static_cast<int>(CLOSE_RANGE_CLOEXEC)) == 0 && first <= last;
   if (!started()) return real.close_range(first, last, flags);
-  if (closes) note_gone_range(first, last);
-  return close_range_around_ours(first, last, flags);
+  const auto call = [=] { return close_range_around_ours(first, last, flags); };
+  return closes ? note_gone_range_around(first, last, call) : call();
 }
 
 SHIM void closefrom(int first) noexcept {
   if (!started()) return real.closefrom(first);
   const unsigned from = first < 0 ? 0 : static_cast<unsigned>(first);
-  note_gone_range(from, ~0U);
-  close_range_around_ours(from, ~0U, 0);
+  note_gone_range_around(from, ~0U, [from] { return close_range_around_ours(from, ~0U, 0); });
 }
 
 SHIM int dup(int fd) noexcept { return duplicated(real.dup(fd)); }

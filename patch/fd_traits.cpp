@@ -17,7 +17,6 @@
 #include <atomic>
 #include <new>
 
-#include "hub/core/hub.h"
 #include "patch/shim.h"
 
 namespace evergreen::patch {
@@ -28,7 +27,7 @@ using Word = std::uint64_t;
 constexpr Word kind_mask = 7, nonblocking_bit = 8, timeouts_bit = 16, drained_bit = 32;
 constexpr int epoch_shift = 32;
 
-constexpr int chunk_size = 1024, limit = core::Descriptors::limit;
+constexpr int chunk_size = 1024, limit = core::descriptor_limit;
 using Chunk = std::array<std::atomic<Word>, chunk_size>;
 
 constinit std::array<std::atomic<Chunk*>, limit / chunk_size> chunks{};
@@ -144,31 +143,20 @@ void forget_traits(int fd) noexcept {
   if (auto* word = find(fd)) word->store(0, std::memory_order_relaxed);
 }
 
-bool is_watched(int fd) noexcept {
-  if (!on_greenlet()) return false;
-  core::Hub& home = *core::current->home;
-  {
-    const core::Runtime runtime;
-    // A detached greenlet must not read the hub's records: it goes home to find out.
-    if (core::running_hub != nullptr && !home.descriptors().knows(fd)) return false;
+void forget_traits_range(unsigned first, unsigned last) noexcept {
+  last = std::min<unsigned>(last, limit - 1);
+  for (unsigned fd = first; fd <= last && fd < limit; ++fd) {
+    // What was never asked for has no record: whole chunks of numbers are passed over.
+    if (find(static_cast<int>(fd)) == nullptr) {
+      fd = fd / chunk_size * chunk_size + chunk_size - 1;
+    } else {
+      forget_traits(static_cast<int>(fd));
+    }
   }
-  return getpid() == home.process();  // a vfork child runs in our memory, and closes its own copy only
 }
 
 void note_gone(int fd) noexcept {
   note_gone_around(fd, [] { return 0; });
-}
-
-void note_gone_range(unsigned first, unsigned last) noexcept {
-  last = std::min<unsigned>(last, limit - 1);
-  for (unsigned fd = first; fd <= last && fd < limit; ++fd) {
-    // What nobody ever waited for has no record: whole chunks of numbers are passed over.
-    if (find(static_cast<int>(fd)) == nullptr) {
-      fd = fd / chunk_size * chunk_size + chunk_size - 1;
-    } else {
-      note_gone(static_cast<int>(fd));
-    }
-  }
 }
 
 void note_changed(int fd) noexcept {

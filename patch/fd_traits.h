@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "hub/core/hub.h"
+#include "hub/core/closing.h"
 #include "hub/deadline.h"
 
 namespace evergreen::patch {
@@ -43,9 +43,8 @@ void set_poll_first(int fd) noexcept;
 // An accepted socket, of which the listener says all.
 void note_accepted(int fd, int listener, bool nonblocking) noexcept;
 
-// What note_gone is made of: the record; and whether the running greenlet's hub watches the number.
 void forget_traits(int fd) noexcept;
-bool is_watched(int fd) noexcept;
+void forget_traits_range(unsigned first, unsigned last) noexcept;
 
 // The number means another open file from now on, or none: what we knew of it is void, and greenlets that still wait
 // for it get EBADF. Call before the close, while the number can't have a new owner yet.
@@ -53,16 +52,19 @@ void note_gone(int fd) noexcept;
 
 // The same around the close itself, so that no greenlet can begin to wait for the number in between.
 template <class Close>
-int note_gone_around(int fd, Close close) noexcept {
+auto note_gone_around(int fd, Close close) noexcept {
   forget_traits(fd);
-  if (!is_watched(fd)) return close();
-  const core::Attached attached;
-  core::running_hub->descriptors().forget(fd);
+  const core::Closing closing(fd);
   return close();
 }
 
 // The same for each number from `first` to `last`.
-void note_gone_range(unsigned first, unsigned last) noexcept;
+template <class Close>
+auto note_gone_range_around(unsigned first, unsigned last, Close close) noexcept {
+  forget_traits_range(first, last);
+  const core::ClosingRange closing(first, last);
+  return close();
+}
 
 // Its flags or timeouts change; so may those of any duplicate.
 void note_changed(int fd) noexcept;

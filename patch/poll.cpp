@@ -9,7 +9,7 @@
 #include <memory>
 #include <new>
 
-#include "hub/core/hub.h"
+#include "hub/core/closing.h"
 #include "hub/core/wait_fd.h"
 #include "patch/clock.h"
 #include "patch/poll_wait.h"
@@ -33,8 +33,7 @@ class Special {
   Special() = default;
   ~Special() {
     if (epoll_ < 0) return;
-    const core::Attached attached;
-    core::running_hub->descriptors().forget(epoll_);
+    const core::Closing closing(epoll_);
     real.close(epoll_);
   }
   Special(const Special&) = delete;

@@ -16,6 +16,7 @@
 #include "greenlet/static_tls.h"
 #include "greenlet/tls_block.h"
 #include "hub/core/carrier.h"
+#include "hub/core/hubs.h"
 #include "hub/core/settings.h"
 #include "patch/fd_traits.h"
 #include "patch/once.h"
@@ -66,7 +67,7 @@ void in_forked_child() {
   const core::Runtime runtime;
   release_locks();
   if (core::current == nullptr) return;  // forked by a kernel thread that runs no greenlets
-  if (core::current != &the_hub->main_greenlet()) leave_glibc_lists();
+  if (core::current != &core::Hubs::main_greenlet()) leave_glibc_lists();
   note_shared();
   forget_main_exit();
   begin_process();
@@ -110,11 +111,12 @@ unsigned long kernel_threads() noexcept {
 [[gnu::destructor]] void print_statistics() noexcept {
   const std::size_t wanted = core::settings().stats;
   if (wanted == 0 || (wanted != 1 && static_cast<pid_t>(wanted) != getpid())) return;
-  const core::Statistics numbers = the_hub == nullptr ? core::Statistics{} : the_hub->statistics();
+  const core::Statistics numbers = core::Hubs::statistics();
   const auto number = [](std::uint64_t value) { return static_cast<unsigned long>(value); };
   report("greenlets=%lu greenlets_peak=%lu switches=%lu parks=%lu kernel_threads_peak=%lu retakes=%lu offloads=%lu",
-         number(numbers.greenlets), number(numbers.greenlets_peak), number(numbers.switches), number(numbers.parks),
-         std::max(kernel_threads(), number(core::Carriers::peak())), number(numbers.retakes), number(numbers.offloads));
+         number(core::Hubs::spawned()), number(core::Hubs::alive_peak()), number(numbers.switches),
+         number(numbers.parks), std::max(kernel_threads(), number(core::Carriers::peak())), number(numbers.retakes),
+         number(numbers.offloads));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "greenlet/fatal.h"
 #include "greenlet/tls_block.h"
+#include "hub/core/hubs.h"
 #include "hub/core/settings.h"
 #include "patch/shim.h"
 
@@ -56,11 +57,10 @@ RawGreenlet& Thread::entry(RawGreenlet& raw) {
 
 void Thread::on_dead(RawGreenlet& raw) noexcept {
   auto& self = static_cast<Thread&>(raw);
-  core::Hub& hub = *self.home;
   if (self.finish()) core::bury(self);
   // Only a forked child's first thread can end so; the main one waits for the others.
-  if (hub.alive() == 0) std::exit(EXIT_SUCCESS);
-  if (main_awaits_others && hub.alive() == 1) core::unpark(hub.main_greenlet(), core::Wake::woken);
+  if (core::Hubs::alive() == 0) std::exit(EXIT_SUCCESS);
+  if (main_awaits_others && core::Hubs::alive() == 1) core::unpark(core::Hubs::main_greenlet(), core::Wake::woken);
 }
 
 bool Thread::finish() noexcept {
@@ -172,15 +172,12 @@ Thread& make_thread(core::Hub& hub, const Wanted& wanted, Thread::Routine routin
   return core::make_greenlet<Thread>(hub, place, routine, argument, wanted.detach_state == PTHREAD_CREATE_DETACHED);
 }
 
-core::Hub* hub_of_caller() noexcept { return on_greenlet() ? core::current->home : nullptr; }
-
-int create(core::Hub& hub, pthread_t* handle, const pthread_attr_t* attributes, Thread::Routine routine,
-           void* argument) noexcept {
+int create(pthread_t* handle, const pthread_attr_t* attributes, Thread::Routine routine, void* argument) noexcept {
   const KeepErrno keep;
   try {
+    core::Hub& hub = core::Hubs::for_new_greenlet();
     Thread& thread = make_thread(hub, Wanted(attributes), routine, argument);
     *handle = thread.block();
-    const core::Attached attached;
     hub.adopt(thread);
     return keep(0);
   } catch (const std::bad_alloc&) {
@@ -199,7 +196,7 @@ void wait_for_others() noexcept {
   main_awaits_others = true;
   for (;;) {
     core::prepare_to_park(self);
-    if (self.home->alive() == 1) return;
+    if (core::Hubs::alive() == 1) return;
     core::park(self, "pthread_exit", Deadline::never());
   }
 }
@@ -230,9 +227,9 @@ SHIM int pthread_create(pthread_t* handle, const pthread_attr_t* attributes, voi
                         void* argument) noexcept {
   // The hub's own threads are kernel threads; and so are those that a kernel thread without a hub makes (a SIGEV_THREAD
   // timer's).
-  core::Hub* hub = core::in_runtime ? nullptr : started() ? hub_of_caller() : start_hub();
-  if (hub == nullptr) return real.pthread_create(handle, attributes, routine, argument);
-  return create(*hub, handle, attributes, routine, argument);
+  const bool on_hub = started() ? on_greenlet() : !core::in_runtime && start_hub() != nullptr;
+  if (!on_hub) return real.pthread_create(handle, attributes, routine, argument);
+  return create(handle, attributes, routine, argument);
 }
 
 SHIM void pthread_exit(void* result) {

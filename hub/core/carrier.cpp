@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -106,10 +107,16 @@ void Carriers::put_back(Carrier& carrier) noexcept {
   state().spares.push_front(carrier);
 }
 
-void Carriers::give_hub(Carrier& carrier, Hub& hub) noexcept {
-  carrier.hub_ = &hub;
+void Carriers::call(Carrier& carrier, const Offer& offer) noexcept {
+  carrier.offer_ = offer;
   carrier.called_.store(1, std::memory_order_release);
   syscall(SYS_futex, &carrier.called_, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, nullptr, nullptr, 0);
+}
+
+// A half: the rest is for re-takes.
+bool Carriers::plenty() noexcept {
+  const std::lock_guard guard(state().lock);
+  return state().carriers <= settings().carriers / 2;
 }
 
 Carrier& Carriers::restart_after_fork() {
@@ -132,6 +139,7 @@ void* Carrier::thread_main(void* argument) {
   self->idle_ = &idle;
   self->run(false);
   close(self->status_fd_);
+  if (self->kick_fd_ >= 0) close(std::exchange(self->kick_fd_, -1));
   threads.fetch_sub(1);
   const std::lock_guard guard(state().lock);
   state().ended.push_front(*self);
@@ -153,13 +161,13 @@ void Carrier::run(bool is_spare) noexcept {
       provoke();
       passenger.home->push_foreign(passenger);
     }
-    Hub* hub = wait_for_hub(is_spare);
-    if (hub == nullptr) return;
-    hub->drive(*this, *idle_);
+    if (!wait_for_offer(is_spare)) return;
+    provoke();
+    if (offer_.hub->take_turn(offer_.turn)) offer_.hub->drive(*this, *idle_, offer_.why);
   }
 }
 
-Hub* Carrier::wait_for_hub(bool is_spare) noexcept {
+bool Carrier::wait_for_offer(bool is_spare) noexcept {
   if (is_spare) Carriers::put_back(*this);
   while (called_.load(std::memory_order_acquire) == 0) {
     const long result =
@@ -169,10 +177,10 @@ Hub* Carrier::wait_for_hub(bool is_spare) noexcept {
     if (!is_linked()) continue;  // somebody has just taken us, and will call
     unlink();
     --state().carriers;
-    return nullptr;
+    return false;
   }
   called_.store(0, std::memory_order_relaxed);
-  return std::exchange(hub_, nullptr);
+  return true;
 }
 
 // Opened once, and at a high number: the monitor looks while the program may count on the lowest one to be free.
@@ -204,6 +212,18 @@ std::chrono::nanoseconds Carrier::cpu_time() const noexcept {
   timespec time{};
   clock_gettime(clock, &time);
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+int Carrier::kick_fd() noexcept {
+  if (kick_fd_ < 0) kick_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return kick_fd_;
+}
+
+void Carrier::kick() noexcept { eventfd_write(kick_fd_, 1); }
+
+void Carrier::take_kick() noexcept {
+  eventfd_t count;
+  eventfd_read(kick_fd_, &count);
 }
 
 void Carrier::send_home(HubGreenlet& self) noexcept {

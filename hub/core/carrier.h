@@ -9,9 +9,16 @@
 #include <cstdint>
 
 #include "greenlet/list.h"
-#include "hub/core/hub_greenlet.h"
+#include "hub/core/hub.h"
 
 namespace evergreen::core {
+
+// A turn of a hub, for whichever carrier still finds it lasting.
+struct Offer {
+  Hub* hub = nullptr;
+  std::uint64_t turn = 0;
+  Handover why = Handover::fresh;
+};
 
 // One kernel thread: it drives a hub, or runs a greenlet that was detached from one, or is a spare. Its idle stack is
 // the stack that it came with; the thread that started a hub lives on in the main greenlet, so it gets an idle stack of
@@ -28,6 +35,13 @@ class Carrier : public Link<Carrier> {  // Carriers::spares_
   enum class Activity { runs, sleeps, unknown };
   [[nodiscard]] Activity activity() const noexcept;
   [[nodiscard]] std::chrono::nanoseconds cpu_time() const noexcept;
+  [[nodiscard]] pid_t thread() const noexcept { return thread_; }
+
+  // For a solo greenlet on this carrier, that waits for descriptors: kick() makes kick_fd() readable until take_kick().
+  // -1 where no descriptor is left. kick(): any kernel thread.
+  int kick_fd() noexcept;
+  void kick() noexcept;
+  void take_kick() noexcept;
 
  private:
   friend class Carriers;
@@ -35,16 +49,17 @@ class Carrier : public Link<Carrier> {  // Carriers::spares_
   static void* thread_main(void* self);
   static RawGreenlet& idle_entry(RawGreenlet& self);
   void run(bool is_spare) noexcept;
-  Hub* wait_for_hub(bool is_spare) noexcept;
+  bool wait_for_offer(bool is_spare) noexcept;
 
   void open_status() noexcept;
 
   RawGreenlet* idle_ = nullptr;
   HubGreenlet* passenger_ = nullptr;      // has just left its stack for ours
-  std::atomic<std::uint32_t> called_{0};  // futex: 1 when hub_ is set
-  Hub* hub_ = nullptr;
+  std::atomic<std::uint32_t> called_{0};  // futex: 1 when offer_ is set
+  Offer offer_;
   pid_t thread_ = 0;
   int status_fd_ = -1;   // /proc/self/task/TID/stat
+  int kick_fd_ = -1;     // eventfd
   bool may_end_ = true;  // false: the process's first thread
 };
 
@@ -54,12 +69,16 @@ class Carriers {
   // The running kernel thread, which starts a hub. Throws std::bad_alloc.
   static Carrier& adopt_this_thread();
 
-  // A spare, or a new one; nullptr at the cap (EVERGREEN_CARRIERS) or when the kernel refuses. It waits for give_hub().
+  // A spare, or a new one; nullptr at the cap (EVERGREEN_CARRIERS) or when the kernel refuses. It waits for call().
+  // Only in a Runtime, or on a thread of evergreen's own.
   static Carrier* take() noexcept;
   static void put_back(Carrier& carrier) noexcept;
 
-  // Hands a hub, which the caller owns, to a carrier from take().
-  static void give_hub(Carrier& carrier, Hub& hub) noexcept;
+  // Makes an offer to a carrier from take(), which is a spare again if the turn is over when it wakes up.
+  static void call(Carrier& carrier, const Offer& offer) noexcept;
+
+  // Whether carriers are plenty: solo greenlets may keep theirs.
+  [[nodiscard]] static bool plenty() noexcept;
 
   // The signal mask with which carriers run.
   static void remember_mask(const sigset_t& mask) noexcept;

@@ -43,7 +43,7 @@ Descriptors::Record* Descriptors::find_or_make(int fd) noexcept {
 
 bool Descriptors::add(int fd, Direction direction, FdWaiter& waiter) noexcept {
   Record* record = find_or_make(fd);
-  if (record == nullptr) return false;
+  if (record == nullptr || !watch(fd, hub_)) return false;
   Side& side = direction == Direction::read ? record->read : record->write;
   // libev asserts that a descriptor which it shall watch is open.
   if (!side.watcher.is_started() && fcntl(fd, F_GETFD) < 0) return false;
@@ -60,6 +60,7 @@ void Descriptors::forget(int fd) noexcept {
     side->watcher.forget();
     side->interrupt_all();
   }
+  unwatch(fd, hub_);
 }
 
 }  // namespace evergreen::core

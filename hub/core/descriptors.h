@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "greenlet/list.h"
+#include "hub/core/closing.h"
 #include "hub/core/hub_greenlet.h"
 #include "hub/core/loop.h"
 
@@ -25,23 +26,20 @@ struct FdWaiter : Link<FdWaiter> {  // Descriptors::Side::waiters
 // lost, because the watchers are level-triggered: what the first one leaves fires again for the next.
 class Descriptors {
  public:
-  explicit Descriptors(Loop& loop) noexcept : loop_(loop) {}
+  // `hub`: the number of the hub that it belongs to.
+  Descriptors(Loop& loop, unsigned hub) noexcept : loop_(loop), hub_(hub) {}
   Descriptors(const Descriptors&) = delete;
   Descriptors& operator=(const Descriptors&) = delete;
 
-  // Largest descriptor that can be waited for: Linux's default limit of fs.nr_open is 2^20.
-  static constexpr int limit = 1 << 20;
+  static constexpr int limit = descriptor_limit;
 
   // Links the waiter; the next event in that direction unlinks it and unparks its greenlet. Returns false when memory
-  // is short, or fd out of range or not open. The waiter must be unlinked before it dies: with remove(), which does
-  // nothing if an event already did.
+  // is short, or fd out of range, not open or being closed. The waiter must be unlinked before it dies: with remove(),
+  // which does nothing if an event already did.
   bool add(int fd, Direction direction, FdWaiter& waiter) noexcept;
   static void remove(FdWaiter& waiter) noexcept {
     if (waiter.is_linked()) waiter.unlink();
   }
-
-  // Whether anybody has ever waited for `fd` here.
-  [[nodiscard]] bool knows(int fd) noexcept { return find(fd) != nullptr; }
 
   // `fd` is about to be closed, or to mean something else: its waiters are interrupted, its next owner starts afresh.
   void forget(int fd) noexcept;
@@ -71,6 +69,7 @@ class Descriptors {
   Record* find_or_make(int fd) noexcept;
 
   Loop& loop_;
+  const unsigned hub_;
   std::array<std::unique_ptr<Chunk>, limit / chunk_size> chunks_;
 };
 

@@ -1,7 +1,5 @@
 #include "hub/core/hub.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <new>
 #include <system_error>
@@ -11,9 +9,12 @@
 #include "greenlet/static_tls.h"
 #include "greenlet/tls_block.h"
 #include "hub/core/carrier.h"
+#include "hub/core/closing.h"
+#include "hub/core/hubs.h"
 #include "hub/core/monitor.h"
 #include "hub/core/park.h"
 #include "hub/core/provoke.h"
+#include "hub/core/solo.h"
 #include "hub/core/spawn.h"
 
 namespace evergreen::core {
@@ -40,45 +41,60 @@ HubGreenlet::HubGreenlet(Hub& home, const Place& place, Entry entry)
   introduce(place.block, this, home);
 }
 
-Hub::Hub(HubGreenlet& main, Carrier& carrier)
+Hub::Hub(unsigned index)
     : loop_(
           [](void* self) {
             if (auto* act = static_cast<Hub*>(self)->on_wake) act();
           },
           this),
       deadlines_(loop_),
-      descriptors_(loop_),
-      main_(main),
-      carrier_(&carrier),
-      process_(getpid()) {
+      descriptors_(loop_, index),
+      index_(index) {
   const Place place = take_place(loop_stack_size);
   loop_greenlet_ = new (place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet)))
       RawGreenlet(place.low, static_cast<std::size_t>(place.stack->high() - place.low), place.block, loop_entry);
   introduce(place.block, nullptr, *this);
+}
+
+void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
+  Hubs::add_first(*this, main);
+  alive_ = 1;
+  carrier_ = &carrier;
   main.home = this;
+  main.id = 1;
+  main.solo = false;
   current = &main;
   my_carrier = &carrier;
-  my_turn = begin_turn();
-  statistics_.greenlets_peak = 1;
+  my_turn = begin_turn(&main);
 }
 
 Hub& Hub::start(HubGreenlet& main) {
   if (const int error = start_monitor())
     throw std::system_error(error, std::generic_category(), "cannot start a thread");
   update_static_tls();
-  main.id = 1;
-  Hub& hub = *new Hub(main, Carriers::adopt_this_thread());
-  watch_hub(hub);
+  Carrier& carrier = Carriers::adopt_this_thread();
+  Hub& hub = *new Hub(0);
+  hub.begin_with(main, carrier);
+  return hub;
+}
+
+Hub* Hub::make(unsigned index) {
+  Hub* hub = new Hub(index);
+  hub->begin_turn(nullptr);
   return hub;
 }
 
 void Hub::restart_after_fork(HubGreenlet& calling) {
-  // The loop's stack stays where it is, unused: unwinding it would run the parent's hub.
+  // The loops' stacks stay where they are, unused: unwinding them would run the parent's hubs.
   const auto act = on_wake;
   forget_monitor();
+  forget_solo_waits();
   Carrier& carrier = Carriers::restart_after_fork();
+  for (unsigned i = 1; i < Hubs::count(); ++i) delete &Hubs::at(i);
+  forget_watches();
   this->~Hub();
-  new (this) Hub(calling, carrier);
+  new (this) Hub(0);
+  begin_with(calling, carrier);
   on_wake = act;
 }
 
@@ -94,18 +110,15 @@ void Hub::run_loop() noexcept {
     grant();
     HubGreenlet* next = next_ready();
     if (next == nullptr) continue;
-    ++statistics_.switches;
+    begin_run();
     RawGreenlet::switch_to(*loop_greenlet_, *next);
   }
 }
 
 // What made greenlets ready: other kernel threads, descriptors, deadlines. Waits only if there is nothing else to do.
 void Hub::look() noexcept {
-  const auto receive = [this](HubGreenlet& greenlet) { ready_.push_back(greenlet); };
   round_ended_ = Deadline::Clock::now();
-  const auto expire = [](HubGreenlet& greenlet) { unpark(greenlet, Wake::timed_out); };
-  inbox_.take_all(receive);
-  deadlines_.expire(expire);
+  receive();
   const bool idle = ready_.empty();
   if (idle) {
     deadlines_.arm();
@@ -116,8 +129,36 @@ void Hub::look() noexcept {
   } else {
     loop_.poll(Loop::Patience::look);
   }
-  inbox_.take_all(receive);
-  deadlines_.expire(expire);
+  receive();
+}
+
+void Hub::receive() noexcept {
+  run_errands();
+  inbox_.take_all([this](HubGreenlet& greenlet) { ready_.push_back(greenlet); });
+  deadlines_.expire([](HubGreenlet& greenlet) { unpark(greenlet, Wake::timed_out); });
+}
+
+void Hub::run_errands() noexcept {
+  if (errands_.load(std::memory_order_relaxed) == nullptr) return;
+  for (Errand* errand = errands_.exchange(nullptr, std::memory_order_acquire); errand != nullptr;) {
+    Errand* next = errand->next;
+    descriptors_.forget(errand->closed_fd);
+    unpark(errand->asker, Wake::woken);  // which ends the errand, too
+    errand = next;
+  }
+}
+
+void Hub::forget(int fd) noexcept {
+  const Runtime runtime;
+  if (running_hub == this) return descriptors_.forget(fd);
+  HubGreenlet& self = current_or_thread();
+  prepare_to_park(self);
+  Errand errand{fd, self, errands_.load(std::memory_order_relaxed)};
+  while (!errands_.compare_exchange_weak(errand.next, &errand, std::memory_order_release, std::memory_order_relaxed)) {
+  }
+  provoke();
+  wake();
+  park(self, "close", Deadline::never());
 }
 
 // How many switches may pass until the next look. All that are ready now: looking earlier makes nobody run earlier,
@@ -151,14 +192,18 @@ RawGreenlet& Hub::successor() noexcept {
 void Hub::stop_running(HubGreenlet& self) noexcept {
   RawGreenlet& next = successor();
   if (&next == &self) return;
-  ++statistics_.switches;
+  begin_run();
   RawGreenlet::switch_to(self, next);
+  current = &self;  // another's meanwhile, where greenlets share a TLS block
   my_carrier = carrier();
 }
 
-void Hub::drive(Carrier& by, RawGreenlet& idle) noexcept {
+void Hub::drive(Carrier& by, RawGreenlet& idle, Handover why) noexcept {
   carrier_.store(&by, std::memory_order_relaxed);
-  ++statistics_.retakes;
+  HubGreenlet* const detached = owner();
+  if (why == Handover::thread_like) detached->solo.store(true, std::memory_order_relaxed);
+  if (why == Handover::slow_call) ++statistics_.offloads;
+  if (why == Handover::overdue || why == Handover::thread_like) ++statistics_.retakes;
   RawGreenlet::switch_to(idle, *loop_greenlet_);
 }
 
@@ -174,12 +219,13 @@ void enter_hub() noexcept {
 
 // From the store on another kernel thread may own the hub: what follows touches this stack and block only.
 void leave_hub() noexcept {
-  my_turn = std::exchange(running_hub, nullptr)->begin_turn();
+  my_turn = std::exchange(running_hub, nullptr)->begin_turn(current);
   provoke();
 }
 
 void go_home() noexcept {
   my_carrier->send_home(*current);
+  current->solo.store(false, std::memory_order_relaxed);
   running_hub = current->home;
   my_carrier = running_hub->carrier();
 }
@@ -202,16 +248,18 @@ void Hub::yield(HubGreenlet& self) noexcept {
 }
 
 void Hub::adopt(HubGreenlet& fresh) noexcept {
-  fresh.id = ++statistics_.greenlets + 1;
-  statistics_.greenlets_peak = std::max<std::uint64_t>(statistics_.greenlets_peak, ++alive_);
+  const Runtime runtime;
+  ++alive_;
+  fresh.id = Hubs::count_spawn();
   // A forked child makes its first thread. Where the kernel refuses a monitor, it does without.
-  if (!monitor_runs() && start_monitor() == 0) watch_hub(*this);
-  ready_.push_back(fresh);
+  if (!monitor_runs()) start_monitor();
+  running_hub == this ? ready_.push_back(fresh) : push_foreign(fresh);
 }
 
 RawGreenlet& Hub::leave_for_ever(HubGreenlet&) noexcept {
   --alive_;
-  ++statistics_.switches;
+  Hubs::count_death();
+  begin_run();
   return successor();
 }
 

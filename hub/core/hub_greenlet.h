@@ -44,7 +44,7 @@ class alignas(64) HubGreenlet : public RawGreenlet {
   HubGreenlet(Hub& home, const Place& place, Entry entry);
 
   // The word that wakers and the greenlet compete for; the protocol is in park.h.
-  enum Parking : std::uint32_t { awake, parked, woken, timed_out, interrupted };
+  enum Parking : std::uint32_t { awake, parked, blocked, polling, woken, timed_out, interrupted };
 
   std::atomic<std::uint32_t> parking{awake};
   HubGreenlet* next_ready = nullptr;  // RunQueue or Inbox: never on both
@@ -55,6 +55,11 @@ class alignas(64) HubGreenlet : public RawGreenlet {
   DeadlineHook in_deadlines;     // DeadlineQueue::order_
   Stack* const stack = nullptr;  // nullptr: the stack that a kernel thread came with
   std::uint64_t id = 0;          // counts from 1, the main greenlet, in a process
+
+  // See solo.h. Written by the new owner of the hub that it was taken from; the rest by the greenlet itself.
+  std::atomic<bool> solo{false};
+  std::uint16_t short_runs = 0;
+  Deadline::Clock::time_point woke{};
 
  protected:
   ~HubGreenlet() = default;

@@ -6,87 +6,142 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 
 #include "greenlet/fatal.h"
 #include "hub/core/carrier.h"
 #include "hub/core/hub.h"
+#include "hub/core/hubs.h"
 #include "hub/core/provoke.h"
 #include "hub/core/runtime.h"
 
 namespace evergreen::core {
 namespace {
 
-using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
 
-constexpr microseconds interval(provoking ? 1 : 10'000);  // between looks
-constexpr microseconds second_look(1'000);                // a greenlet that sleeps in the kernel by then is blocked
-constexpr microseconds longest_turn(8'000);               // of CPU time: one that has only lost its CPU is no hog
-constexpr int looks_until_asleep = 20;
+constexpr milliseconds interval(1);     // between looks
+constexpr milliseconds longest_run(8);  // of CPU time: one that has only lost its CPU is no hog
+constexpr int looks_until_asleep = 200;
 
-std::atomic<Hub*> watched{nullptr};
 std::atomic<std::uint32_t> asleep{0};  // futex
 bool running = false;
 
-// A spare is found first: who owns the hub must not have to wait for memory or a new thread.
-void retake(Hub& hub, std::uint64_t turn) noexcept {
-  Carrier* spare = Carriers::take();
-  if (spare == nullptr) {
-    static bool said = false;
-    if (!said)
-      report("a greenlet holds up the others, and no carrier is left to go on with them; see EVERGREEN_CARRIERS");
-    said = true;
-  } else if (provoke(); hub.take_turn(turn)) {
-    provoke();
-    Carriers::give_hub(*spare, hub);
-  } else {
-    Carriers::put_back(*spare);
+// Who is a thread by nature: a millisecond of a long run is a point, and each second halves them. Greenlets are known
+// by their addresses, which are not used as such: they may be dead. Two that share a place take it from each other.
+class Nature {
+ public:
+  // Counts `points` for `who`; returns whether it now has enough.
+  bool count(const HubGreenlet* who, unsigned points) noexcept {
+    Score& score = scores_[reinterpret_cast<std::uintptr_t>(who) / 64 * 0x9e3779b97f4a7c15U >> (64 - 8)];
+    const std::uint64_t second = look_ / 1024;
+    if (score.who != who) score = {who, second, 0};
+    if (score.second != second) score.points >>= std::min<std::uint64_t>(second - score.second, 31);
+    score.second = second;
+    score.points += points;
+    return score.points >= enough;
   }
+
+  void next_look() noexcept { ++look_; }
+
+ private:
+  static constexpr unsigned enough = 20;
+  struct Score {
+    const HubGreenlet* who = nullptr;
+    std::uint64_t second = 0;
+    unsigned points = 0;
+  };
+  std::array<Score, 256> scores_{};
+  std::uint64_t look_ = 0;
+};
+
+// What the monitor knows of one hub.
+struct Watch {
+  std::uint64_t run = 0;        // at the last look
+  std::uint64_t offered = 0;    // the turn that was offered last
+  nanoseconds cpu_at_first{0};  // of its carrier, when the run was seen for the second time
+  bool seen_twice = false;
+};
+
+constinit std::array<Watch, Hubs::limit> watches{};
+constinit Nature nature;
+
+void offer(Hub& hub, std::uint64_t turn, Handover why) noexcept {
+  if (Carrier* spare = Carriers::take()) return Carriers::call(*spare, {&hub, turn, why});
+  static bool said = false;
+  if (!said)
+    report("a greenlet holds up the others, and no carrier is left to go on with them; see EVERGREEN_CARRIERS");
+  said = true;
+}
+
+void look_when_provoking(Hub& hub, std::uint64_t turn) noexcept {
+  static unsigned count = 0;
+  provoke();
+  offer(hub, turn, ++count % 3 == 0 ? Handover::thread_like : Handover::overdue);
+}
+
+// A run that has lasted from one look to the next. Reading another owner's carrier or greenlet is harmless: the offer
+// is void if the turn is over.
+void look_at_long_run(Hub& hub, Watch& watch, std::uint64_t turn) noexcept {
+  if (watch.offered == turn) return;
+  const Carrier& carrier = *hub.carrier();
+  const nanoseconds cpu = carrier.cpu_time();
+  if (!watch.seen_twice) watch.cpu_at_first = cpu;
+  watch.seen_twice = true;
+  const bool sleeps = carrier.activity() == Carrier::Activity::sleeps;
+  const bool overdue = sleeps || cpu - watch.cpu_at_first >= longest_run;
+  const bool thread_like = nature.count(hub.owner(), sleeps ? 5 : 1);
+  if (!overdue && !thread_like) return;
+  watch.offered = turn;
+  offer(hub, turn, thread_like ? Handover::thread_like : Handover::overdue);
+}
+
+// Returns whether the hub did anything since the last look.
+bool look_at(Hub& hub, Watch& watch) noexcept {
+  const std::uint64_t turn = hub.turn(), run = hub.run();
+  const bool is_user = Hub::is_user(turn), same_run = run == watch.run;
+  if (is_user && provoking) {
+    look_when_provoking(hub, turn);
+  } else if (is_user && same_run) {
+    look_at_long_run(hub, watch, turn);
+  } else {
+    watch.seen_twice = false;
+  }
+  watch.run = run;
+  return is_user || !same_run || !hub.is_polling();
+}
+
+bool all_poll() noexcept {
+  for (unsigned i = 0; i < Hubs::count(); ++i) {
+    if (!Hubs::at(i).is_polling()) return false;
+  }
+  return true;
 }
 
 void sleep_until_woken() noexcept {
   asleep.store(1);
-  // The hub may have begun a turn before it could see that we sleep: look once more.
-  if (watched.load()->is_polling()) {
-    syscall(SYS_futex, &asleep, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, nullptr, nullptr, 0);
-  }
+  // A hub may have begun a turn before it could see that we sleep: look once more.
+  if (all_poll()) syscall(SYS_futex, &asleep, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, nullptr, nullptr, 0);
   asleep.store(0);
 }
 
-void pause(microseconds length) noexcept {
-  const timespec time{0, std::chrono::nanoseconds(length).count()};
+void pause(nanoseconds length) noexcept {
+  const timespec time{0, length.count()};
   syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, nullptr);
 }
 
-// Watches one turn from its first look on, for as long as it lasts. Reading another owner's carrier is harmless:
-// take_turn decides, and it fails if the turn is over.
-void watch_turn(Hub& hub, std::uint64_t turn) noexcept {
-  if (provoking) return retake(hub, turn);
-  const Carrier& carrier = *hub.carrier();
-  const auto began = carrier.cpu_time();
-  pause(second_look);
-  if (hub.turn() != turn) return;
-  if (carrier.activity() == Carrier::Activity::sleeps) return retake(hub, turn);
-  while (hub.turn() == turn) {
-    pause(interval - second_look);
-    if (hub.turn() != turn) return;
-    const bool hogs = carrier.cpu_time() - began >= longest_turn;
-    if (hogs || carrier.activity() == Carrier::Activity::sleeps) return retake(hub, turn);
-  }
-}
-
-void* watch(void*) {
+void* watch_all(void*) {
   in_runtime = true;  // shims go straight to libc
-  std::uint64_t last_count = 0;
   for (int idle = 0;;) {
-    pause(interval);
-    Hub* hub = watched.load(std::memory_order_acquire);
-    if (hub == nullptr) continue;
-    const std::uint64_t turn = hub->turn(), count = hub->turn_count();
-    if (Hub::is_user(turn)) watch_turn(*hub, turn);
-    idle = hub->is_polling() && count == last_count ? idle + 1 : 0;
-    last_count = count;
+    pause(provoking ? std::chrono::microseconds(1) : interval);
+    nature.next_look();
+    bool any_active = Hubs::count() == 0;
+    for (unsigned i = 0; i < Hubs::count(); ++i) any_active |= look_at(Hubs::at(i), watches[i]);
+    idle = any_active ? 0 : idle + 1;
     if (idle < looks_until_asleep) continue;
     sleep_until_woken();
     idle = 0;
@@ -100,7 +155,7 @@ int start_monitor() noexcept {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   Carriers::remember_mask(before);
-  const int error = Carriers::make_thread(watch, nullptr);
+  const int error = Carriers::make_thread(watch_all, nullptr);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   running = error == 0;
   return error;
@@ -108,11 +163,10 @@ int start_monitor() noexcept {
 
 bool monitor_runs() noexcept { return running; }
 
-void watch_hub(Hub& hub) noexcept { watched.store(&hub, std::memory_order_release); }
-
 void forget_monitor() noexcept {
   running = false;
-  watched.store(nullptr);
+  watches = {};
+  nature = {};
   asleep.store(0);
 }
 

@@ -1,19 +1,19 @@
-// A kernel thread that watches the hub, and re-takes it from a greenlet that does not come back: one that computes, or
-// blocks in a call that nobody patched.
+// A kernel thread that watches the hubs, and has them re-taken from greenlets that do not come back: those that
+// compute, or block in a call that nobody patched.
 //
-// It looks every 10 ms: a greenlet whose turn has lasted from one look to the next loses the hub to a spare carrier.
-// Once the hub has only waited for a while the monitor sleeps until it is woken, so an idle program shows no wake-ups.
+// It looks every millisecond. A greenlet that has run from one look to the next loses the hub, that is its turn is
+// offered to a spare carrier, if its kernel thread sleeps in the kernel, or when it has used 8 ms of CPU time. Who is
+// seen so again and again within a second or two, even for shorter runs, is a thread by nature and is to stay solo.
+// Once all hubs have only waited for a while the monitor sleeps until it is woken, so an idle program shows no
+// wake-ups.
 #pragma once
 
 namespace evergreen::core {
 
-class Hub;
-
 // Call before the first TLS block is made: glibc then knows, and new blocks with it, that there are several kernel
-// threads (malloc and stdio leave their locks out where there is one). All signals are blocked on it. Returns 0
-// or an errno value.
+// threads (malloc and stdio leave their locks out where there is one). All signals are blocked on it. It watches what
+// is in Hubs. Returns 0 or an errno value.
 int start_monitor() noexcept;
-void watch_hub(Hub& hub) noexcept;
 bool monitor_runs() noexcept;
 
 // In a forked child: it has stayed in the parent.

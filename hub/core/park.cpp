@@ -4,10 +4,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
-
+#include "hub/core/carrier.h"
 #include "hub/core/hub.h"
 #include "hub/core/provoke.h"
+#include "hub/core/solo.h"
+#include "hub/core/spawn.h"
 
 namespace evergreen::core {
 
@@ -27,32 +28,9 @@ constexpr HubGreenlet::Parking outcome_of(Wake how) {
   __builtin_unreachable();
 }
 
-Wake take_outcome(HubGreenlet& self) noexcept {
-  switch (self.parking.exchange(HubGreenlet::awake)) {
-    case HubGreenlet::timed_out:
-      return Wake::timed_out;
-    case HubGreenlet::interrupted:
-      return Wake::interrupted;
-    default:
-      return Wake::woken;
-  }
-}
-
 bool begin(HubGreenlet& self) noexcept {
   std::uint32_t seen = HubGreenlet::awake;
   return self.parking.compare_exchange_strong(seen, HubGreenlet::parked);
-}
-
-void block_thread(HubGreenlet& self, Deadline deadline) noexcept {
-  const timespec until = deadline.kernel_time();  // not used if it is never
-  const int saved = errno;
-  while (self.parking.load() == HubGreenlet::parked) {
-    syscall(SYS_futex, &self.parking, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, HubGreenlet::parked,
-            deadline.is_never() ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
-    std::uint32_t seen = HubGreenlet::parked;
-    if (deadline.has_passed()) self.parking.compare_exchange_strong(seen, HubGreenlet::timed_out);
-  }
-  errno = saved;
 }
 
 }  // namespace
@@ -65,12 +43,16 @@ HubGreenlet& current_or_thread() {
 }
 
 Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
+  provoke();
+  const Runtime runtime;
   if (self.home == nullptr) {
-    if (begin(self)) block_thread(self, deadline);
+    block_thread(self, deadline);
     return take_outcome(self);
   }
-  provoke();
-  const Attached attached;
+  if (stays_solo(self)) {
+    if (const auto end = block_solo(self, deadline)) return *end;
+  }
+  if (running_hub == nullptr) go_home();
   Hub& hub = *self.home;
   if (begin(self)) {
     self.waits_for = why;
@@ -89,12 +71,14 @@ Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
 void unpark(HubGreenlet& greenlet, Wake how, Order order) noexcept {
   std::uint32_t seen = greenlet.parking.load();
   do {
-    if (seen != HubGreenlet::awake && seen != HubGreenlet::parked) return;
+    if (seen > HubGreenlet::polling) return;  // it has been woken already
   } while (!greenlet.parking.compare_exchange_weak(seen, outcome_of(how)));
   provoke();
   if (seen == HubGreenlet::awake) return;  // it has not parked yet, and now won't
-  if (greenlet.home == nullptr) {
+  if (seen == HubGreenlet::blocked) {
     syscall(SYS_futex, &greenlet.parking, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, nullptr, nullptr, 0);
+  } else if (seen == HubGreenlet::polling) {
+    in_block(greenlet.block(), my_carrier)->kick();
   } else if (greenlet.home == running_hub) {
     greenlet.home->make_ready(greenlet, order);
   } else {

@@ -13,6 +13,9 @@
 //     awake  --park-->  parked  --unpark, deadline-->  woken | timed_out | interrupted  --park returns-->  awake
 //     awake  --unpark, between 1 and 3-->  woken | interrupted:  park then returns at once
 //
+// `parked` is off its stack, on its hub. A plain kernel thread or a solo greenlet (solo.h) is `blocked` in a futex on
+// this word instead, or `polling` descriptors, and may go back to `awake` by itself.
+//
 // Each arrow is one atomic exchange, so exactly one of several wakers wins, and only the winner of `parked -> ...`
 // makes the greenlet ready: it can't be on a run queue twice. No wake-up is lost, because unpark() before park() is
 // kept. And no waker ever touches a greenlet that has gone on: it holds the lock that step 4 needs. (For lists that

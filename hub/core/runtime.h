@@ -9,18 +9,24 @@
 //   transition          who                                  how
 //   runtime -> user     the driver, leaving hub code         store(release) of a new count: each turn is a new value
 //   user -> runtime     the greenlet whose turn it is        compare-exchange from exactly that turn
-//   user -> runtime     the monitor: the hub is re-taken     compare-exchange from exactly the turn it has sampled
+//   user -> runtime     a spare carrier: the re-take         compare-exchange from exactly the turn it was offered
 //   runtime <-> polling the driver, on the loop's stack      store
 //
-// In `runtime` and `polling` only the driver writes the word; in `user` exactly one of two exchanges wins, because both
-// expect one and the same value and no value ever comes again. Who wins owns the hub. If the monitor wins it hands the
-// hub to another carrier, which goes on with the loop's stack; the greenlet runs on, on its old carrier, in parallel:
-// detached. It finds out when it next enters (its turn is over), and until it must park it needs no hub: locks, posts
-// and ready descriptors work from any kernel thread. To park it goes home first: it jumps to its carrier's idle stack,
-// and only from there is it pushed to the hub's inbox, so nobody resumes a stack that is still in use.
+// In `runtime` and `polling` only the driver writes the word. In `user` each exchange expects the value of one turn,
+// and no value ever comes again: so of all who try exactly one wins, and owns the hub. A turn is offered to a spare
+// carrier by the monitor, when it lasts too long, or by the greenlet itself, around a call that blocks (SlowCall). An
+// offer gives nothing away: the greenlet may come back before the spare wakes up, and then the offer is void.
 //
-// Memory order: what hub code wrote happens before the next owner's: store(release) and the winning exchange (acquire),
-// or the hand-over of the hub to the new carrier.
+// If the spare wins it goes on with the loop's stack. The greenlet runs on, on its old carrier, in parallel: detached.
+// It finds out when it next enters (its turn is over), and until it must park it needs no hub: locks, posts and ready
+// descriptors work from any kernel thread. To park it goes home first: it jumps to its carrier's idle stack, and only
+// from there is it pushed to the hub's inbox, so nobody resumes a stack that is still in use. (Or it is solo, solo.h:
+// then it blocks its carrier, and stays detached.)
+//
+// Who owns the hub may touch the greenlet that is detached from it: that one can't die, since it must go home for it.
+//
+// Memory order: what hub code wrote happens before the next owner's: store(release) of the turn and the winning
+// exchange (acquire). Passengers are handed over by the inbox (release, acquire).
 #pragma once
 
 #include <atomic>
@@ -40,11 +46,13 @@ extern constinit thread_local bool in_runtime;
 extern constinit thread_local Hub* running_hub;
 // The value of Hub::turn_ when this greenlet last left hub code; 0 when it is detached, or no greenlet.
 extern constinit thread_local std::uint64_t my_turn;
-// The carrier that a greenlet was last resumed on: it stays there until it is parked.
+// The carrier that a greenlet was last resumed on: it stays there until it parks on its hub.
 extern constinit thread_local Carrier* my_carrier;
 
 void enter_hub() noexcept;
 void leave_hub() noexcept;
+
+// For a detached greenlet, in a Runtime: owns its hub afterwards, and may have changed its kernel thread.
 void go_home() noexcept;
 
 // Scope of code that must not be interrupted: run queues, lists of waiters, spin locks. A greenlet that is not detached
@@ -71,15 +79,6 @@ class Runtime {
 
  private:
   const bool nested_;
-};
-
-// The same, but the greenlet does own its hub: a detached one goes home for that, and may have changed its kernel
-// thread. Precondition: can_park().
-class Attached : public Runtime {
- public:
-  Attached() noexcept {
-    if (running_hub == nullptr) go_home();
-  }
 };
 
 // For entry functions: a fresh greenlet starts in the hub, leaves it for its own code, and must end in it.

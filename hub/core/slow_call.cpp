@@ -1,9 +1,59 @@
 #include "hub/core/slow_call.h"
 
-namespace evergreen::core {
+#include <cerrno>
 
-SlowCall::SlowCall() noexcept : site_(nullptr) {}
-SlowCall::SlowCall(CallSite& site) noexcept : site_(&site) {}
-SlowCall::~SlowCall() = default;
+#include "hub/core/carrier.h"
+#include "hub/core/hub.h"
+#include "hub/core/hubs.h"
+#include "hub/core/park.h"
+
+namespace evergreen::core {
+namespace {
+
+// A call that took this long was worth a hand-over, which wakes a thread and later the hub.
+constexpr std::chrono::microseconds slow(50);
+constexpr std::uint8_t most_patience = 8;
+
+std::int64_t now() noexcept { return Deadline::Clock::now().time_since_epoch().count(); }
+
+// Others could run meanwhile, and a carrier is there to run them.
+bool offer_turn() noexcept {
+  Carrier* spare = nullptr;
+  {
+    const Runtime runtime;
+    if (running_hub == nullptr || running_hub->alive() == 1) return false;
+    spare = Carriers::take();
+  }
+  if (spare == nullptr) return false;
+  Carriers::call(*spare, {current->home, my_turn, Handover::slow_call});
+  return true;
+}
+
+}  // namespace
+
+SlowCall::SlowCall() noexcept : site_(nullptr) {
+  const int saved = errno;
+  if (can_park()) offered_ = offer_turn();
+  errno = saved;
+}
+
+SlowCall::SlowCall(CallSite& site) noexcept : site_(&site) {
+  if (!can_park() || my_turn == 0) return;
+  const int saved = errno;
+  began_ = now();
+  if (site.slow_.load(std::memory_order_relaxed) != 0) offered_ = offer_turn();
+  errno = saved;
+}
+
+SlowCall::~SlowCall() {
+  if (began_ == 0) return;
+  const bool was_slow = now() - began_ >= std::chrono::nanoseconds(slow).count();
+  const std::uint8_t patience = site_->slow_.load(std::memory_order_relaxed);
+  if (was_slow) {
+    site_->slow_.store(most_patience, std::memory_order_relaxed);
+  } else if (patience != 0) {
+    site_->slow_.store(patience - 1, std::memory_order_relaxed);
+  }
+}
 
 }  // namespace evergreen::core

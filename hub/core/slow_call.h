@@ -6,12 +6,13 @@
 
 namespace evergreen::core {
 
-// What is known of one place in the code (or one kind of call) that sometimes blocks: how often it did lately.
+// What is known of one place in the code (or one kind of call) that sometimes blocks. It is taken for slow after one
+// call that was, until eight in a row were not.
 class CallSite {
  private:
   friend class SlowCall;
 
-  std::atomic<std::uint8_t> slow_{1};
+  std::atomic<std::uint8_t> slow_{0};
 };
 
 // Scope of one call that may block the running kernel thread for long. While it lasts another carrier goes on with the
@@ -28,12 +29,16 @@ class SlowCall {
   // A call that is quick most of the time: a turn is only offered where the calls of `site` were slow lately.
   explicit SlowCall(CallSite& site) noexcept;
   ~SlowCall();
+  // Whether the others go on meanwhile, should it block: not at the cap, and not on an attached greenlet alone.
+  [[nodiscard]] bool offered() const noexcept { return offered_; }
+
   SlowCall(const SlowCall&) = delete;
   SlowCall& operator=(const SlowCall&) = delete;
 
  private:
   CallSite* const site_;
-  std::int64_t began_ = 0;
+  std::int64_t began_ = 0;  // on the steady clock; 0: not measured
+  bool offered_ = false;
 };
 
 }  // namespace evergreen::core

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "hub/core/hub.h"
+#include "hub/core/solo.h"
 
 namespace evergreen::core {
 namespace {
@@ -20,7 +21,11 @@ Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const ch
   FdWaiter* const first = waiters;
   bool complete = true;
   prepare_to_park(self);
-  const Attached attached;
+  const Runtime runtime;
+  if (stays_solo(self)) {
+    if (const auto end = poll_solo(self, interests, deadline)) return *end;
+  }
+  if (running_hub == nullptr) go_home();
   Descriptors& descriptors = self.home->descriptors();
   const auto add = [&](int fd, Direction direction) {
     waiters->greenlet = &self;

@@ -260,7 +260,6 @@ TEST_CASE_METHOD(HubFixture, "a descriptor out of range is not waited for", "[de
   const core::Runtime runtime;
   CHECK_FALSE(hub.descriptors().add(-1, Direction::read, waiter));
   CHECK_FALSE(hub.descriptors().add(core::Descriptors::limit, Direction::read, waiter));
-  CHECK_FALSE(hub.descriptors().knows(-1));
   CHECK_FALSE(waiter.is_linked());
 }
 

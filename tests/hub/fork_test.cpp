@@ -5,6 +5,7 @@
 
 #include "greenlet/tls_block.h"
 #include "hub/core/hub.h"
+#include "hub/core/hubs.h"
 #include "tests/support/catch.h"
 #include "tests/support/hub_fixture.h"
 #include "tests/support/process.h"
@@ -20,7 +21,7 @@ namespace {
 void restart() {
   const core::Runtime runtime;
   core::HubGreenlet& self = *core::current;
-  if (&self != &self.home->main_greenlet()) leave_glibc_lists();
+  if (&self != &core::Hubs::main_greenlet()) leave_glibc_lists();
   self.home->restart_after_fork(self);
 }
 
@@ -49,7 +50,7 @@ TEST_CASE_METHOD(HubFixture, "the child of fork has the calling greenlet alone",
   wake_up(parked);
   require_success(in_child([&] {
     restart();
-    if (hub.alive() != 1 || core::current != &hub.main_greenlet()) return 1;
+    if (hub.alive() != 1 || core::current != &core::Hubs::main_greenlet()) return 1;
     sleep_for(5ms);
     for (int i = 0; i < 100; ++i) core::yield();
     return ran == 0 ? 0 : 2;
@@ -84,7 +85,7 @@ TEST_CASE_METHOD(HubFixture, "a child forked by a greenlet goes on as it", "[for
   spawn([&] {
     end = in_child([&] {
       restart();
-      if (hub.alive() != 1 || &hub.main_greenlet() != core::current) return 1;
+      if (hub.alive() != 1 || &core::Hubs::main_greenlet() != core::current) return 1;
       if (park_until(Deadline::in(1ms)) != Wake::timed_out) return 2;
       int ran = 0;
       for (int i = 0; i < 100; ++i) spawn([&] { ++ran; });

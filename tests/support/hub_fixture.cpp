@@ -59,7 +59,7 @@ HubFixture::~HubFixture() {
 
 core::HubGreenlet& HubFixture::spawn(std::function<void()> body) {
   auto& greenlet = core::make_greenlet<TestGreenlet>(hub, core::take_place(256 << 10), *this, std::move(body));
-  const core::Attached attached;
+  const core::Runtime runtime;
   ++spawned_;
   alive_.push_back(greenlet);
   hub.adopt(greenlet);
@@ -86,7 +86,7 @@ void HubFixture::yield_until(const std::function<bool()>& condition) {
 }
 
 void HubFixture::has_ended(TestGreenlet& greenlet) noexcept {
-  const core::Attached attached;
+  const core::Runtime runtime;
   greenlet.Link<TestGreenlet>::unlink();
   if (alive_.first() == nullptr && joiner_ != nullptr) core::unpark(*joiner_, core::Wake::woken);
 }
@@ -119,7 +119,7 @@ void wake_up(core::HubGreenlet& greenlet, core::Wake how) {
 }
 
 void forget_descriptor(int fd) {
-  const core::Attached attached;
+  const core::Runtime runtime;
   core::running_hub->descriptors().forget(fd);
 }
 

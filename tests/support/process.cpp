@@ -50,8 +50,7 @@ std::size_t mappings() {
 
 void close_forgotten(int fd) {
   if (core::can_park()) {
-    const core::Attached attached;
-    core::running_hub->descriptors().forget(fd);
+    const core::Closing closing(fd);
   }
   close(fd);
 }

@@ -1,0 +1,109 @@
+#include "hub/core/hubs.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <exception>
+#include <mutex>
+
+#include "greenlet/fatal.h"
+#include "greenlet/spin_lock.h"
+#include "hub/core/carrier.h"
+#include "hub/core/hub.h"
+#include "hub/core/settings.h"
+
+namespace evergreen::core {
+namespace {
+
+constinit std::array<std::atomic<Hub*>, Hubs::limit> hubs{};
+constinit std::atomic<unsigned> hub_count{0}, wanted{1};
+constinit std::atomic<HubGreenlet*> main_{nullptr};
+constinit std::atomic<pid_t> process_{0};
+
+constinit std::atomic<std::size_t> alive_now{0}, alive_most{0};
+constinit std::atomic<std::uint64_t> spawned_ever{0};
+
+// Makes the next hub, unless somebody else is about to.
+Hub* make_next() noexcept {
+  static constinit SpinLock lock;
+  const Runtime runtime;
+  const std::lock_guard guard(lock);
+  const unsigned index = hub_count.load();
+  if (index >= wanted.load()) return nullptr;
+  Carrier* carrier = Carriers::take();
+  try {
+    Hub* hub = carrier == nullptr ? nullptr : Hub::make(index);
+    if (hub != nullptr) {
+      hubs[index].store(hub, std::memory_order_release);
+      hub_count.store(index + 1, std::memory_order_release);
+      Carriers::call(*carrier, {hub, hub->turn(), Handover::fresh});
+      return hub;
+    }
+  } catch (const std::exception&) {
+    Carriers::put_back(*carrier);
+  }
+  report("cannot start hub %u of %u: going on with fewer", index + 1, wanted.load());
+  wanted.store(index);
+  return nullptr;
+}
+
+}  // namespace
+
+unsigned Hubs::count() noexcept { return hub_count.load(std::memory_order_acquire); }
+
+Hub& Hubs::at(unsigned index) noexcept { return *hubs[index].load(std::memory_order_acquire); }
+
+Hub& Hubs::for_new_greenlet() noexcept {
+  if (count() < wanted.load(std::memory_order_relaxed)) {
+    if (Hub* hub = make_next()) return *hub;
+  }
+  Hub* best = &at(0);
+  for (unsigned i = 1; i < count(); ++i) {
+    if (at(i).alive() < best->alive()) best = &at(i);
+  }
+  return *best;
+}
+
+std::size_t Hubs::alive() noexcept { return alive_now.load(); }
+std::size_t Hubs::alive_peak() noexcept { return alive_most.load(); }
+std::uint64_t Hubs::spawned() noexcept { return spawned_ever.load(); }
+
+Statistics Hubs::statistics() noexcept {
+  Statistics sum;
+  for (unsigned i = 0; i < count(); ++i) {
+    const Statistics& one = at(i).statistics();
+    sum.switches += at(i).run();
+    sum.parks += one.parks;
+    sum.retakes += one.retakes;
+    sum.offloads += one.offloads;
+  }
+  return sum;
+}
+
+HubGreenlet& Hubs::main_greenlet() noexcept { return *main_.load(); }
+pid_t Hubs::process() noexcept { return process_.load(std::memory_order_relaxed); }
+
+// Also in a forked child, where all that was counted has stayed in the parent.
+void Hubs::add_first(Hub& hub, HubGreenlet& main) noexcept {
+  hubs[0] = &hub;
+  hub_count = 1;
+  wanted = static_cast<unsigned>(std::clamp<std::size_t>(settings().hubs, 1, limit));
+  main_ = &main;
+  process_ = getpid();
+  alive_now = alive_most = 1;
+  spawned_ever = 0;
+}
+
+std::uint64_t Hubs::count_spawn() noexcept {
+  const std::size_t now = alive_now.fetch_add(1) + 1;
+  std::size_t most = alive_most.load(std::memory_order_relaxed);
+  while (most < now && !alive_most.compare_exchange_weak(most, now)) {
+  }
+  return spawned_ever.fetch_add(1) + 2;
+}
+
+void Hubs::count_death() noexcept { alive_now.fetch_sub(1); }
+
+}  // namespace evergreen::core
