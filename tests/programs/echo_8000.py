@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """echo_8000.py LAUNCHER THREAD_ECHO ECHO_LOAD: thread_echo under evergreen with 8,000 connections at once.
 
-Every byte is compared (by echo_load), and the server has at most 5 kernel threads, now and at its peak (the greenlet that accepts computes for
-long, and may lose the hub).
+Every byte is compared (by echo_load), and the server has at most 5 kernel threads, now and at its peak: the greenlet
+that accepts computes for long, and may lose the hub to a spare.
 """
 import re
 import signal
