@@ -65,6 +65,7 @@ void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
   main.solo = false;
   current = &main;
   my_carrier = &carrier;
+  running_hub = nullptr;  // in a forked child it may have been another, which is no more
   my_turn = begin_turn(&main);
 }
 

@@ -87,14 +87,15 @@ void look_when_provoking(Hub& hub, std::uint64_t turn) noexcept {
 // A run that has lasted from one look to the next. Reading another owner's carrier or greenlet is harmless: the offer
 // is void if the turn is over.
 void look_at_long_run(Hub& hub, Watch& watch, std::uint64_t turn) noexcept {
-  if (watch.offered == turn) return;
+  const HubGreenlet* const owner = hub.owner();
+  if (watch.offered == turn || owner == nullptr) return;  // nobody's is the turn of a hub whose carrier is on its way
   const Carrier& carrier = *hub.carrier();
   const nanoseconds cpu = carrier.cpu_time();
   if (!watch.seen_twice) watch.cpu_at_first = cpu;
   watch.seen_twice = true;
   const bool sleeps = carrier.activity() == Carrier::Activity::sleeps;
   const bool overdue = sleeps || cpu - watch.cpu_at_first >= longest_run;
-  const bool thread_like = nature.count(hub.owner(), sleeps ? 5 : 1);
+  const bool thread_like = nature.count(owner, sleeps ? 5 : 1);
   if (!overdue && !thread_like) return;
   watch.offered = turn;
   offer(hub, turn, thread_like ? Handover::thread_like : Handover::overdue);
@@ -104,7 +105,7 @@ void look_at_long_run(Hub& hub, Watch& watch, std::uint64_t turn) noexcept {
 bool look_at(Hub& hub, Watch& watch) noexcept {
   const std::uint64_t turn = hub.turn(), run = hub.run();
   const bool is_user = Hub::is_user(turn), same_run = run == watch.run;
-  if (is_user && provoking) {
+  if (is_user && provoking && hub.owner() != nullptr) {
     look_when_provoking(hub, turn);
   } else if (is_user && same_run) {
     look_at_long_run(hub, watch, turn);
