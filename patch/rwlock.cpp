@@ -15,7 +15,7 @@ bool prefers_writers(const pthread_rwlock_t& lock) noexcept {
 
 int read_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline) noexcept {
   const auto attempt = [lock] {
-    return prefers_writers(*lock) && writer_waits(lock) ? EBUSY : pthread_rwlock_tryrdlock(lock);
+    return prefers_writers(*lock) && is_claimed(lock) ? EBUSY : pthread_rwlock_tryrdlock(lock);
   };
   let_beaten_go_first(lock);
   const int result = attempt();
@@ -26,11 +26,19 @@ int read_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline) noexce
 
 int write_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline) noexcept {
   const auto attempt = [lock] { return pthread_rwlock_trywrlock(lock); };
+  const auto wait = [=] {
+    return try_then_park(lock, Sleeper::Kind::lock, lock->__data.__shared != 0, why, deadline, attempt);
+  };
   let_beaten_go_first(lock);
   int result = attempt();
   if (result != EBUSY) return result;
   if (is_self_deadlock(*lock)) return EDEADLK;
-  result = try_then_park(lock, Sleeper::Kind::lock, lock->__data.__shared != 0, why, deadline, attempt);
+  if (prefers_writers(*lock)) {
+    const Claim claim(lock);
+    result = wait();
+  } else {
+    result = wait();
+  }
   if (result != 0) wake_for_rwlock(lock, prefers_writers(*lock));  // readers that queued up behind us
   return result;
 }

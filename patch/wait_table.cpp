@@ -95,7 +95,9 @@ std::size_t wake(const void* address, std::size_t most) noexcept {
   if (bucket.count.load() == 0) return 0;
   const core::Runtime runtime;
   const std::lock_guard guard(bucket.lock);
-  return wake_matching(bucket, most, [address](const Sleeper& sleeper) { return sleeper.address == address; });
+  return wake_matching(bucket, most, [address](const Sleeper& sleeper) {
+    return sleeper.address == address && sleeper.kind != Sleeper::Kind::claim;
+  });
 }
 
 void wake_semaphore(const void* address) noexcept {
@@ -112,13 +114,12 @@ void wake_for_rwlock(const void* address, bool writers_first) noexcept {
   if (bucket.count.load() == 0) return;
   const core::Runtime runtime;
   const std::lock_guard guard(bucket.lock);
-  const auto wake_some = [&](bool readers, std::size_t most) {
-    return wake_matching(bucket, most, [&](const Sleeper& sleeper) {
-      return sleeper.address == address && (sleeper.kind == Sleeper::Kind::reader) == readers;
-    });
+  const auto wake_some = [&](Sleeper::Kind kind, std::size_t most) {
+    return wake_matching(bucket, most,
+                         [&](const Sleeper& sleeper) { return sleeper.address == address && sleeper.kind == kind; });
   };
-  const bool writer = wake_some(false, 1) != 0;
-  if (!writer || !writers_first) wake_some(true, SIZE_MAX);
+  const bool writer = wake_some(Sleeper::Kind::lock, 1) != 0;
+  if (!writer || !writers_first) wake_some(Sleeper::Kind::reader, SIZE_MAX);
 }
 
 void let_beaten_go_first(const void* address) noexcept {
@@ -128,13 +129,13 @@ void let_beaten_go_first(const void* address) noexcept {
   core::yield();
 }
 
-bool writer_waits(const void* address) noexcept {
+bool is_claimed(const void* address) noexcept {
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load() == 0) return false;
   const core::Runtime runtime;
   const std::lock_guard guard(bucket.lock);
   for (Sleeper* sleeper = bucket.sleepers.first(); sleeper != nullptr; sleeper = bucket.sleepers.after(*sleeper)) {
-    if (sleeper->address == address && sleeper->kind != Sleeper::Kind::reader) return true;
+    if (sleeper->address == address && sleeper->kind == Sleeper::Kind::claim) return true;
   }
   return false;
 }

@@ -9,7 +9,7 @@ namespace evergreen::patch {
 
 // One greenlet's (or plain kernel thread's) place in the table; lives on its stack while it waits.
 struct Sleeper : Link<Sleeper> {
-  enum class Kind : unsigned char { lock, reader, semaphore };
+  enum class Kind : unsigned char { lock, reader, semaphore, claim };
 
   Sleeper(const void* address, Kind kind) : address(address), kind(kind), greenlet(core::current_or_thread()) {}
 
@@ -44,8 +44,19 @@ void wake_semaphore(const void* address) noexcept;
 // As many as a released rwlock may let in: a writer, and all readers; with `writers_first` only a writer if one waits.
 void wake_for_rwlock(const void* address, bool writers_first) noexcept;
 
-// Whether a sleeper that is no reader waits on `address`.
-bool writer_waits(const void* address) noexcept;
+// A writer's claim to a lock that prefers writers: until it has the lock, also while it is woken and on its way, no new
+// reader comes in. Never woken itself. Lives on the writer's stack.
+class Claim {
+ public:
+  explicit Claim(const void* address) noexcept : mark_(address, Sleeper::Kind::claim) { add(mark_); }
+  ~Claim() { remove(mark_); }
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+
+ private:
+  Sleeper mark_;
+};
+bool is_claimed(const void* address) noexcept;
 
 // Fairness. Who releases a lock and takes it again at once would, on one kernel thread, always be faster than whoever
 // it has woken. So a sleeper that was beaten once is woken ahead of all ready greenlets, and the next who comes for the
