@@ -69,7 +69,7 @@ class Prints(unittest.TestCase):
     def test_help(self):
         done = run("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for option in ("--stats", "--stack-size", "--help", "--version"):
+        for option in ("--stats", "--hubs", "--stack-size", "--help", "--version"):
             self.assertIn(option, done.stdout)
 
     def test_version(self):
@@ -168,6 +168,9 @@ class Refuses(unittest.TestCase):
 
     def test_wrong_options(self):
         self.check_refused(2, "--nonsense", "--nonsense", "/bin/true")
+        self.check_refused(2, "--hubs", "--hubs")
+        for hubs in ("0", "31", "two", "2x", "-1"):
+            self.check_refused(2, f"--hubs {hubs}", "--hubs", hubs, "/bin/true")
         self.check_refused(2, "--stack-size", "--stack-size")
         self.check_refused(2, "--stack-size", "--stack-size", "much", "/bin/true")
         self.check_refused(2, "program", "--stats")

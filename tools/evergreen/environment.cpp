@@ -53,6 +53,7 @@ void set_environment(const Options& options) {
   }
   // By pid, which exec keeps: the program's own children inherit the variable, but print nothing.
   if (options.stats) setenv("EVERGREEN_STATS", std::to_string(getpid()).c_str(), 1);
+  if (options.hubs) setenv("EVERGREEN_HUBS", std::to_string(*options.hubs).c_str(), 1);
   if (options.stack_size) {
     setenv("EVERGREEN_STACK_SIZE", std::to_string(*options.stack_size).c_str(), 1);
   }

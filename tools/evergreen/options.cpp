@@ -18,12 +18,15 @@ using namespace std::string_literals;
 constexpr uint64_t stack_size_min = uint64_t{16} << 10;
 constexpr uint64_t stack_size_max = uint64_t{1} << 40;  // of 2^47 bytes of addresses
 
+constexpr unsigned hubs_max = 30;
+
 constexpr char help[] =
-    "Usage: evergreen [--stats] [--stack-size SIZE] PROGRAM [ARGS...]\n"
+    "Usage: evergreen [--stats] [--hubs N] [--stack-size SIZE] PROGRAM [ARGS...]\n"
     "\n"
     "Runs PROGRAM with its threads as greenlets: its blocking calls let the others go on.\n"
     "\n"
     "  --stats            print one line of counters on stderr when the program exits\n"
+    "  --hubs N           event loops that threads are dealt to, 1 to 30; 1 unless given\n"
     "  --stack-size SIZE  stack of a thread that asks for none: bytes, or with K, M or G;\n"
     "                     at least 16K\n"
     "  --help, --version  print this, or the version\n"
@@ -53,10 +56,20 @@ uint64_t parse_size(std::string_view text) {
   return size << shift;
 }
 
+unsigned parse_hubs(std::string_view text) {
+  unsigned hubs = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), hubs);
+  if (error != std::errc() || rest != text.data() + text.size() || hubs < 1 || hubs > hubs_max) {
+    throw Refusal{"--hubs " + std::string(text) + ": not a number of hubs; give 1 to " + std::to_string(hubs_max)};
+  }
+  return hubs;
+}
+
 }  // namespace
 
 Options parse_options(int argc, char** argv) {
   static constexpr option known[] = {{"stats", no_argument, nullptr, 's'},
+                                     {"hubs", required_argument, nullptr, 'n'},
                                      {"stack-size", required_argument, nullptr, 'z'},
                                      {"help", no_argument, nullptr, 'h'},
                                      {"version", no_argument, nullptr, 'v'},
@@ -68,6 +81,9 @@ Options parse_options(int argc, char** argv) {
     switch (getopt_long(argc, argv, "+:", known, nullptr)) {
       case 's':
         options.stats = true;
+        break;
+      case 'n':
+        options.hubs = parse_hubs(optarg);
         break;
       case 'z':
         options.stack_size = parse_size(optarg);

@@ -8,6 +8,7 @@ namespace evergreen {
 struct Options {
   bool stats = false;
   std::optional<uint64_t> stack_size;  // bytes
+  std::optional<unsigned> hubs;
   char** command = nullptr;            // PROGRAM and its arguments, up to a null
 };
 
