@@ -48,7 +48,7 @@ void Thread::run() noexcept {
 RawGreenlet& Thread::entry(RawGreenlet& raw) {
   auto& self = static_cast<Thread&>(raw);
   enter_tls_block();
-  core::begin_user_code();
+  core::begin_user_code(self);
   self.run();
   run_thread_destructors();
   core::end_user_code();

@@ -38,7 +38,7 @@ void introduce(std::uintptr_t block, HubGreenlet* self, Hub& hub) noexcept {
 
 HubGreenlet::HubGreenlet(Hub& home, const Place& place, Entry entry)
     : RawGreenlet(place.low, place.size, place.block, entry), home(&home), stack(place.stack) {
-  introduce(place.block, this, home);
+  if (place.block != arch::thread_pointer()) introduce(place.block, this, home);
 }
 
 Hub::Hub(unsigned index)
@@ -69,12 +69,13 @@ void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
   my_turn = begin_turn(&main);
 }
 
-Hub& Hub::start(HubGreenlet& main) {
+Hub& Hub::start(HubGreenlet& main, Mode mode) {
   if (const int error = start_monitor())
     throw std::system_error(error, std::generic_category(), "cannot start a thread");
   update_static_tls();
   Carrier& carrier = Carriers::adopt_this_thread();
   Hub& hub = *new Hub(0);
+  hub.mode_ = mode;
   hub.begin_with(main, carrier);
   return hub;
 }
@@ -88,6 +89,7 @@ Hub* Hub::make(unsigned index) {
 void Hub::restart_after_fork(HubGreenlet& calling) {
   // The loops' stacks stay where they are, unused: unwinding them would run the parent's hubs.
   const auto act = on_wake;
+  const Mode mode = mode_;
   forget_monitor();
   forget_solo_waits();
   Carrier& carrier = Carriers::restart_after_fork();
@@ -97,6 +99,7 @@ void Hub::restart_after_fork(HubGreenlet& calling) {
   new (this) Hub(0);
   begin_with(calling, carrier);
   on_wake = act;
+  mode_ = mode;
 }
 
 RawGreenlet& Hub::loop_entry(RawGreenlet&) {
@@ -231,7 +234,8 @@ void go_home() noexcept {
   my_carrier = running_hub->carrier();
 }
 
-void begin_user_code() noexcept {
+void begin_user_code(HubGreenlet& self) noexcept {
+  current = &self;
   my_carrier = running_hub->carrier();
   leave_hub();
   in_runtime = false;

@@ -32,6 +32,11 @@ enum class Handover : std::uint8_t {
   thread_like  // likewise, again and again: it is to stay solo
 };
 
+// Whose greenlets a hub runs: threads of a program that was written for preemptive ones, each with a TLS block of its
+// own; or greenlets of a program that counts on "no switch without a blocking call", and on its kernel thread. From
+// these the hub is never taken.
+enum class Mode : std::uint8_t { threads, library };
+
 // Threads: one kernel thread at a time drives a hub; all members but those marked "any" are for that thread, in the
 // scope of a Runtime.
 // A greenlet that stops switches straight to the next ready one; the loop's stack runs when nobody is ready, and once
@@ -41,7 +46,7 @@ class Hub {
   // Makes the running kernel thread the driver of the process's first hub, and `main`, its own stack, a greenlet of
   // it. Never destroyed: exit handlers, and whatever they call, still need it. Throws std::system_error or
   // std::bad_alloc.
-  static Hub& start(HubGreenlet& main);
+  static Hub& start(HubGreenlet& main, Mode mode = Mode::threads);
 
   // A further one, number `index` of Hubs. Its first turn is nobody's: offer it to a carrier. Throws like start().
   static Hub* make(unsigned index);
@@ -63,6 +68,7 @@ class Hub {
   DeadlineQueue& deadlines() noexcept { return deadlines_; }
   Descriptors& descriptors() noexcept { return descriptors_; }
   Statistics& statistics() noexcept { return statistics_; }
+  [[nodiscard]] Mode mode() const noexcept { return mode_; }
   [[nodiscard]] unsigned index() const noexcept { return index_; }
 
   // Any: how many greenlets live here.
@@ -133,6 +139,7 @@ class Hub {
   DeadlineQueue deadlines_;
   Descriptors descriptors_;
   const unsigned index_;
+  Mode mode_ = Mode::threads;
   RawGreenlet* loop_greenlet_ = nullptr;
   std::atomic<Errand*> errands_{nullptr};
   std::size_t budget_ = 0;        // switches until the loop looks at descriptors and deadlines again

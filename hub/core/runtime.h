@@ -35,6 +35,7 @@
 namespace evergreen::core {
 
 class Hub;
+class HubGreenlet;
 class Carrier;
 
 // All in the running stack's TLS block.
@@ -82,7 +83,7 @@ class Runtime {
 };
 
 // For entry functions: a fresh greenlet starts in the hub, leaves it for its own code, and must end in it.
-void begin_user_code() noexcept;
+void begin_user_code(HubGreenlet& self) noexcept;
 void end_user_code() noexcept;
 
 }  // namespace evergreen::core

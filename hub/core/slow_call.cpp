@@ -21,7 +21,7 @@ bool offer_turn() noexcept {
   Carrier* spare = nullptr;
   {
     const Runtime runtime;
-    if (running_hub == nullptr || running_hub->alive() == 1) return false;
+    if (running_hub == nullptr || running_hub->mode() == Mode::library || running_hub->alive() == 1) return false;
     spare = Carriers::take();
   }
   if (spare == nullptr) return false;

@@ -6,21 +6,35 @@
 
 namespace evergreen::core {
 
-Place take_place(std::size_t size) {
+namespace {
+
+Stack& take_stack(std::size_t size) {
   StackPool* pool = StackPool::of_size(size);
   Stack* stack = pool == nullptr ? nullptr : pool->take();
   if (stack == nullptr) throw std::bad_alloc();
-  const std::uintptr_t block = stack->take_tls_block();
+  return *stack;
+}
+
+}  // namespace
+
+Place take_place(std::size_t size) {
+  Stack& stack = take_stack(size);
+  const std::uintptr_t block = stack.take_tls_block();
   if (block == 0) {
-    StackPool::give(*stack);
+    StackPool::give(stack);
     throw std::bad_alloc();
   }
-  add_live_block(*stack);
-  return {stack, block, stack->low(), 0};
+  add_live_block(stack);
+  return {&stack, block, stack.low(), 0};
+}
+
+Place take_shared_place(std::size_t size) {
+  Stack& stack = take_stack(size);
+  return {&stack, arch::thread_pointer(), stack.low(), 0};
 }
 
 void give_place(Stack& stack) noexcept {
-  remove_live_block(stack);
+  if (stack.is_linked()) remove_live_block(stack);  // it had a block of its own
   StackPool::give(stack);
 }
 

@@ -35,7 +35,7 @@ TestGreenlet::TestGreenlet(core::Hub& hub, const core::Place& place, HubFixture&
 RawGreenlet& TestGreenlet::entry(RawGreenlet& raw) {
   auto& self = static_cast<TestGreenlet&>(raw);
   enter_tls_block();
-  core::begin_user_code();
+  core::begin_user_code(self);
   try {
     self.body_();
   } catch (...) {
