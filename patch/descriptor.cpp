@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "hub/core/slow_call.h"
 #include "patch/fd_traits.h"
 #include "patch/own_descriptors.h"
 #include "patch/shim.h"
@@ -63,6 +64,7 @@ SHIM int close(int fd) {
     if (!core::in_runtime) return fail(EBADF);
     unguard_descriptor(fd);
   }
+  const core::SlowCall slow(core::call_site(__builtin_return_address(0)));  // SO_LINGER, network file systems
   return note_gone_around(fd, [fd] { return real.close(fd); });
 }
 
@@ -125,6 +127,7 @@ SHIM int evergreen_fcntl64(int fd, int command, long argument) {
 
 SHIM int evergreen_ioctl(int fd, unsigned long request, long argument) asm("ioctl");
 SHIM int evergreen_ioctl(int fd, unsigned long request, long argument) {
+  const core::SlowCall slow(core::call_site(__builtin_return_address(0)));
   const int result = real.ioctl(fd, request, argument);
   if (request == FIONBIO) note_changed(fd);
   return result;

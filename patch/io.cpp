@@ -5,12 +5,20 @@
 
 #include <algorithm>
 
+#include "hub/core/slow_call.h"
 #include "patch/blocking.h"
 
 namespace evergreen::patch {
 namespace {
 
 bool may_wait(FdKind kind) noexcept { return kind != FdKind::never_waits && kind != FdKind::unknown; }
+
+// libc's call on what may block without a way to wait for it: a file on a slow disk, a FUSE or network file system.
+template <class Call, class... Arguments>
+ssize_t slowly(const void* caller, Call call, Arguments... arguments) {
+  const core::SlowCall slow(core::call_site(caller));
+  return call(arguments...);
+}
 
 // A blocking read of what is no socket. attempt() tries with RWF_NOWAIT, blocking() is the plain call.
 template <class Attempt, class Blocking>
@@ -80,14 +88,14 @@ bool was_no_socket(int fd, ssize_t result) noexcept {
   return true;
 }
 
-ssize_t read_any(int fd, void* buffer, size_t size) {
+ssize_t read_any(int fd, void* buffer, size_t size, const void* caller) {
   if (size == 0) return real.read(fd, buffer, size);  // recv would wait
   const FdTraits traits = traits_of(fd);
   if (!traits.is_socket()) {
     const iovec all{buffer, size};
     return read_file(
         fd, traits.kind, "read", [&] { return preadv2(fd, &all, 1, -1, RWF_NOWAIT); },
-        [&] { return real.read(fd, buffer, size); });
+        [&] { return slowly(caller, real.read, fd, buffer, size); });
   }
   const ssize_t got = receive(
       fd, traits, [&] { return size; }, false, "read",
@@ -95,7 +103,7 @@ ssize_t read_any(int fd, void* buffer, size_t size) {
   return was_no_socket(fd, got) ? real.read(fd, buffer, size) : got;
 }
 
-ssize_t write_any(int fd, const void* buffer, size_t size) {
+ssize_t write_any(int fd, const void* buffer, size_t size, const void* caller) {
   const FdTraits traits = traits_of(fd);
   const auto from = [&](std::size_t done) { return static_cast<const char*>(buffer) + done; };
   if (!traits.is_socket()) {
@@ -106,7 +114,7 @@ ssize_t write_any(int fd, const void* buffer, size_t size) {
           return pwritev2(fd, &rest, 1, -1, RWF_NOWAIT);
         },
         [&](std::size_t done) { return real.write(fd, from(done), std::min<std::size_t>(size - done, PIPE_BUF)); },
-        [&] { return real.write(fd, buffer, size); });
+        [&] { return slowly(caller, real.write, fd, buffer, size); });
   }
   const ssize_t put = transmit(
       fd, traits, [&] { return size; }, "write",
@@ -120,12 +128,12 @@ ssize_t write_any(int fd, const void* buffer, size_t size) {
   return was_no_socket(fd, put) ? real.write(fd, buffer, size) : put;
 }
 
-ssize_t readv_any(int fd, const iovec* list, int count) {
+ssize_t readv_any(int fd, const iovec* list, int count, const void* caller) {
   const FdTraits traits = traits_of(fd);
   if (!traits.is_socket()) {
     return read_file(
         fd, traits.kind, "readv", [&] { return preadv2(fd, list, count, -1, RWF_NOWAIT); },
-        [&] { return real.readv(fd, list, count); });
+        [&] { return slowly(caller, real.readv, fd, list, count); });
   }
   // By preadv2 here too: unlike recvmsg it returns at once when the list has no room, as readv does.
   return receive(
@@ -135,7 +143,7 @@ ssize_t readv_any(int fd, const iovec* list, int count) {
       });
 }
 
-ssize_t writev_any(int fd, const iovec* list, int count) {
+ssize_t writev_any(int fd, const iovec* list, int count, const void* caller) {
   const FdTraits traits = traits_of(fd);
   const auto length = static_cast<std::size_t>(count);
   const auto size = [&] { return total_size(list, length); };
@@ -152,7 +160,7 @@ ssize_t writev_any(int fd, const iovec* list, int count) {
           const iovec first = rest.count() == 0 ? iovec{} : rest.list()[0];
           return real.write(fd, first.iov_base, std::min<std::size_t>(first.iov_len, PIPE_BUF));
         },
-        [&] { return real.writev(fd, list, count); });
+        [&] { return slowly(caller, real.writev, fd, list, count); });
   }
   return transmit(fd, traits, size, "writev", [&](std::size_t done, int flags) {
     if (flags == 0) return real.writev(fd, list, count);
@@ -173,7 +181,7 @@ using namespace evergreen::patch;
 // Waits for input. Cancellation point. Restarts after a signal.
 SHIM ssize_t read(int fd, void* buffer, size_t size) {
   if (!on_greenlet()) return real.read(fd, buffer, size);
-  return read_any(fd, buffer, size);
+  return read_any(fd, buffer, size, __builtin_return_address(0));
 }
 
 SHIM ssize_t __read(int fd, void* buffer, size_t size) { return read(fd, buffer, size); }
@@ -186,13 +194,13 @@ SHIM ssize_t __read_chk(int fd, void* buffer, size_t size, size_t buffer_size) {
 // Waits for input. Cancellation point. Restarts after a signal.
 SHIM ssize_t readv(int fd, const iovec* list, int count) {
   if (!on_greenlet() || count <= 0) return real.readv(fd, list, count);
-  return readv_any(fd, list, count);
+  return readv_any(fd, list, count, __builtin_return_address(0));
 }
 
 // Waits for room, until all is written. Cancellation point. Restarts after a signal.
 SHIM ssize_t write(int fd, const void* buffer, size_t size) {
   if (!on_greenlet() || size == 0) return real.write(fd, buffer, size);
-  return write_any(fd, buffer, size);
+  return write_any(fd, buffer, size, __builtin_return_address(0));
 }
 
 SHIM ssize_t __write(int fd, const void* buffer, size_t size) { return write(fd, buffer, size); }
@@ -200,5 +208,5 @@ SHIM ssize_t __write(int fd, const void* buffer, size_t size) { return write(fd,
 // Waits for room, until all is written. Cancellation point. Restarts after a signal.
 SHIM ssize_t writev(int fd, const iovec* list, int count) {
   if (!on_greenlet() || count <= 0) return real.writev(fd, list, count);
-  return writev_any(fd, list, count);
+  return writev_any(fd, list, count, __builtin_return_address(0));
 }

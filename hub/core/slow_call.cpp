@@ -1,5 +1,8 @@
 #include "hub/core/slow_call.h"
 
+#include <unistd.h>
+
+#include <array>
 #include <cerrno>
 
 #include "hub/core/carrier.h"
@@ -19,6 +22,7 @@ std::int64_t now() noexcept { return Deadline::Clock::now().time_since_epoch().c
 // Others could run meanwhile, and a carrier is there to run them.
 bool offer_turn() noexcept {
   Carrier* spare = nullptr;
+  if (getpid() != Hubs::process()) return false;  // a vfork child: a carrier made here would be the child's
   {
     const Runtime runtime;
     if (running_hub == nullptr || running_hub->mode() == Mode::library || running_hub->alive() == 1) return false;
@@ -29,7 +33,14 @@ bool offer_turn() noexcept {
   return true;
 }
 
+constinit std::array<CallSite, 1024> sites;
+
 }  // namespace
+
+CallSite& call_site(const void* return_address) noexcept {
+  const auto hash = reinterpret_cast<std::uintptr_t>(return_address) * 0x9e3779b97f4a7c15U;
+  return sites[hash >> (64 - 10)];
+}
 
 SlowCall::SlowCall() noexcept : site_(nullptr) {
   const int saved = errno;

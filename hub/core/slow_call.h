@@ -15,6 +15,10 @@ class CallSite {
   std::atomic<std::uint8_t> slow_{0};
 };
 
+// For calls through a shim that nothing can be known of in advance, such as ioctl: the place in the program that makes
+// the call, by its return address. Few places share a record.
+CallSite& call_site(const void* return_address) noexcept;
+
 // Scope of one call that may block the running kernel thread for long. While it lasts another carrier goes on with the
 // hub: the running greenlet's turn is offered to a spare one, and if the call has not come back when that wakes up, it
 // takes the hub as the monitor would. The greenlet goes home when it next has to park.
