@@ -7,7 +7,7 @@ import socket
 import time
 
 from echo import Server
-from measuring import interleaved, output_of, ratio, reached, table
+from measuring import interleaved, output_of, ratio, reached, stderr_of, table
 
 RATE_WANTED = 0.9  # of the native one
 WORST_WANTED_MS = 50
@@ -16,7 +16,8 @@ PHI = (1 + math.sqrt(5)) / 2  # fib(n + 1) takes so many times as long as fib(n)
 
 def contenders(build):
     server = build / 'examples/fib_server'
-    return {'native': [server], 'evergreen': ['env', 'EVERGREEN_HUBS=1', build / 'tools/evergreen', server]}
+    launcher = ['env', 'EVERGREEN_HUBS=1', build / 'tools/evergreen', '--stats']
+    return {'native': [server], 'evergreen': [*launcher, server]}
 
 
 def seconds_of(port, n):
@@ -41,7 +42,7 @@ def compare(options):
     n = hog_of(seconds, options.build)
 
     def measure(command):
-        with Server(command, cpu=None) as server:
+        with stderr_of(command) as stderr, Server(command, cpu=None, stderr=stderr) as server:
             return output_of([options.build / 'tools/bench/fib_load', server.port, n], cpu=None, limit=seconds * 40)
 
     results, failed = interleaved('hog', contenders(options.build), options.rounds, measure)

@@ -1,8 +1,10 @@
 """What all questions share: contenders that take turns, key=value lines, tables."""
+import contextlib
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 
 # Servers and single programs run on the first CPU, loads on the last: the kernel moves nobody in the middle of a run.
 CPUS = sorted(os.sched_getaffinity(0))
@@ -22,8 +24,27 @@ def pairs(line):
 
 def output_of(command, cpu=CPUS[0], limit=None):
     """What a program prints. It raises after `limit` seconds."""
-    done = subprocess.run(on_cpu(cpu, command), stdout=subprocess.PIPE, text=True, check=True, timeout=limit)
+    with stderr_of(command) as stderr:
+        done = subprocess.run(on_cpu(cpu, command), stdout=subprocess.PIPE, stderr=stderr, text=True, check=True,
+                              timeout=limit)
     return pairs(done.stdout)
+
+
+@contextlib.contextmanager
+def stderr_of(command):
+    """A file for a program's stderr, which is passed on at the end without the line of --stats. Raises RuntimeError where
+    that line is asked for and does not speak of greenlets: then the threads were native ones, and the figures are not
+    evergreen's."""
+    with tempfile.TemporaryFile('w+') as file:
+        try:
+            yield file
+        finally:
+            file.seek(0)
+            lines = file.readlines()
+            stats = [line for line in lines if line.startswith('evergreen: greenlets=')]
+            sys.stderr.writelines(line for line in lines if line not in stats)
+        if '--stats' in map(str, command) and not any(int(line.split('=')[1].split()[0]) > 0 for line in stats):
+            raise RuntimeError('no greenlet ran')
 
 
 def say(text):

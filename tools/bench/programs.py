@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from measuring import interleaved, pairs, reached, say, table
+from measuring import interleaved, output_of, reached, say, stderr_of, table
 from redis_server import Redis
 
 SLOWER_AT_MOST = 1.15  # wanted
@@ -39,11 +39,15 @@ class Bench:
         self.data = directory / 'data'
         write_data(self.data, 20 if quick else 200)
 
+    def _seconds(self, command, **files):
+        with stderr_of(command) as stderr:
+            begin = time.perf_counter()
+            subprocess.run([*map(str, command)], stderr=stderr, check=True, timeout=PATIENCE, **files)
+            return time.perf_counter() - begin
+
     def _compress(self, prefix, command):
-        begin = time.perf_counter()
         with open(self.data, 'rb') as data, open(self.output, 'wb') as output:
-            subprocess.run([*prefix, *command], stdin=data, stdout=output, check=True, timeout=PATIENCE)
-        seconds = time.perf_counter() - begin
+            seconds = self._seconds([*prefix, *command], stdin=data, stdout=output)
         with open(self.output, 'rb') as output:
             return {'seconds': seconds}, hashlib.file_digest(output, 'sha256').hexdigest()
 
@@ -51,24 +55,23 @@ class Bench:
         return self._compress(prefix, ['pigz', '--processes', '4', '--no-name', '--stdout'])
 
     def xz(self, prefix):
+        prefix = [word for word in prefix if word != '--stats']  # xz closes stderr first: nothing would come
         return self._compress(prefix, ['xz', '--threads=2', '-2', '--block-size=2MiB', '--stdout'])
 
     def sysbench(self, prefix):
         command = ['sysbench', 'cpu', '--threads=4', f'--events={10_000 if self.quick else 60_000}', '--time=0', 'run']
-        begin = time.perf_counter()
-        done = subprocess.run([*prefix, *command], stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE)
-        seconds = time.perf_counter() - begin
-        return {'seconds': seconds}, re.search(r'total number of events: +\d+', done.stdout).group()
+        with open(self.output, 'w') as output:
+            seconds = self._seconds([*prefix, *command], stdout=output)
+        return {'seconds': seconds}, re.search(r'total number of events: +\d+', self.output.read_text()).group()
 
     def python(self, prefix):
-        command = ['/usr/bin/python3', HERE / 'python_work.py', str(500_000 if self.quick else 3_000_000)]
-        done = subprocess.run([*prefix, *command], stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE)
-        figures = pairs(done.stdout)
+        command = ['/usr/bin/python3', HERE / 'python_work.py', 500_000 if self.quick else 3_000_000]
+        figures = output_of([*prefix, *command], cpu=None, limit=PATIENCE)
         return ({'seconds': figures['seconds'], 'ticks_per_s': figures['ticks'] / figures['seconds']},
                 int(figures['sum']))
 
     def redis(self, prefix):
-        with Redis(prefix) as server:
+        with stderr_of(prefix) as stderr, Redis(prefix, stderr) as server:
             answers = server.answers()
             figures = server.load(20_000 if self.quick else 200_000)
             return figures, answers + server.answers()
@@ -96,7 +99,7 @@ def compare_one(bench, program, options):
         seen.add(result)
         return figures
 
-    contenders = {'native': [], 'evergreen': [options.build / 'tools/evergreen']}
+    contenders = {'native': [], 'evergreen': [options.build / 'tools/evergreen', '--stats']}
     results, failed = interleaved(program, contenders, options.rounds, measure)
     if len(seen) > 1:
         say(f'{program}: the results differ')

@@ -17,12 +17,12 @@ def command(*words):
 
 
 class Redis:
-    def __init__(self, prefix):
+    def __init__(self, prefix, stderr):
         self.directory = tempfile.TemporaryDirectory(prefix='evergreen-redis-')
         self.path = str(pathlib.Path(self.directory.name) / 'socket')
         server = ['redis-server', '--port', 0, '--unixsocket', self.path, '--dir', self.directory.name, '--save', '',
                   '--io-threads', 2, '--io-threads-do-reads', 'yes', '--loglevel', 'warning']
-        self.process = subprocess.Popen([*map(str, [*prefix, *server])], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([*map(str, [*prefix, *server])], stdout=subprocess.DEVNULL, stderr=stderr)
 
     def __enter__(self):
         try:

@@ -25,7 +25,7 @@ def all_cores_busy():
 def compare(options):
     """Measures and prints. Returns each contender's runs of each kind, and who failed."""
     program = options.build / 'tests/programs/ticker'
-    contenders = {'native': [program], 'evergreen': [options.build / 'tools/evergreen', program]}
+    contenders = {'native': [program], 'evergreen': [options.build / 'tools/evergreen', '--stats', program]}
     runs = {(kind, name): [] for kind in KINDS for name in contenders}
     failed = set()
     with all_cores_busy():
@@ -34,7 +34,7 @@ def compare(options):
             for kind, name in runs:
                 try:
                     runs[kind, name].append(output_of([*contenders[name], kind], cpu=None, limit=60))
-                except subprocess.SubprocessError as error:
+                except (subprocess.SubprocessError, RuntimeError) as error:
                     say(f'ticks: {name}: {error}')
                     failed.add(name)
     table(f'ticks: a 1 ms ticker beside two threads that do this for a second; {options.runs} runs on busy cores, '
