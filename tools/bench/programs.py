@@ -73,7 +73,7 @@ class Bench:
     def redis(self, prefix):
         with stderr_of(prefix) as stderr, Redis(prefix, stderr) as server:
             answers = server.answers()
-            figures = server.load(20_000 if self.quick else 200_000)
+            figures = server.load(20_000 if self.quick else 100_000)
             return figures, answers + server.answers()
 
 

@@ -63,7 +63,7 @@ class Redis:
     def load(self, requests):
         """Requests a second of redis-benchmark: {'set_per_s': ..., 'get_per_s': ...}."""
         done = subprocess.run(['redis-benchmark', '-s', self.path, '-t', 'set,get', '-n', str(requests), '-c', '50',
-                               '-d', '64', '--csv'], stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE)
+                               '-d', '64', '--csv'], stdout=subprocess.PIPE, text=True, check=True, timeout=2 * PATIENCE)
         rows = list(csv.DictReader(done.stdout.splitlines()))
         return {f"{row['test'].lower()}_per_s": float(row['rps']) for row in rows}
 
