@@ -5,10 +5,10 @@ from measuring import CPUS, KERNEL_STACK_KIB, interleaved, on_cpu, pairs, ratio,
 
 
 class Server:
-    """An echo server while it runs: the commands of examples/ and tools/bench/ all print their port first."""
+    """A server while it runs: the commands of examples/ and tools/bench/ all print their port first."""
 
-    def __init__(self, command):
-        self.process = subprocess.Popen(on_cpu(CPUS[0], command), stdout=subprocess.PIPE, text=True)
+    def __init__(self, command, cpu=CPUS[0], stderr=None):
+        self.process = subprocess.Popen(on_cpu(cpu, command), stdout=subprocess.PIPE, stderr=stderr, text=True)
         line = self.process.stdout.readline()
         if not line.startswith('listening on '):
             self.stop()
