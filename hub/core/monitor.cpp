@@ -25,7 +25,8 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 constexpr milliseconds interval(1);     // between looks
-constexpr milliseconds longest_run(8);  // of CPU time: one that has only lost its CPU is no hog
+constexpr milliseconds longest_run(9);  // from the second look on; one that has lost its CPU holds up the others, too
+constexpr milliseconds most_cpu(5);     // likewise
 constexpr int looks_until_asleep = 200;
 
 std::atomic<std::uint32_t> asleep{0};  // futex
@@ -61,10 +62,11 @@ class Nature {
 
 // What the monitor knows of one hub.
 struct Watch {
-  std::uint64_t run = 0;        // at the last look
-  std::uint64_t offered = 0;    // the turn that was offered last
-  nanoseconds cpu_at_first{0};  // of its carrier, when the run was seen for the second time
+  std::uint64_t run = 0;      // at the last look
+  std::uint64_t offered = 0;  // the turn that was offered last
   bool seen_twice = false;
+  Deadline::Clock::time_point since{};  // when the run was seen for the second time
+  nanoseconds cpu_then{0}, cpu{0};      // of its carrier, then and at the last look
 };
 
 constinit std::array<Watch, Hubs::limit> watches{};
@@ -91,11 +93,17 @@ void look_at_long_run(Hub& hub, Watch& watch, std::uint64_t turn) noexcept {
   if (watch.offered == turn || owner == nullptr) return;  // nobody's is the turn of a hub whose carrier is on its way
   const Carrier& carrier = *hub.carrier();
   const nanoseconds cpu = carrier.cpu_time();
-  if (!watch.seen_twice) watch.cpu_at_first = cpu;
+  const auto now = Deadline::Clock::now();
+  if (!watch.seen_twice) {
+    watch.since = now;
+    watch.cpu_then = cpu;
+  }
+  const bool works = watch.seen_twice && cpu - watch.cpu >= interval / 2;
   watch.seen_twice = true;
-  const bool sleeps = carrier.activity() == Carrier::Activity::sleeps;
-  const bool overdue = sleeps || cpu - watch.cpu_at_first >= longest_run;
-  const bool thread_like = nature.count(owner, sleeps ? 5 : 1);
+  watch.cpu = cpu;
+  const bool sleeps = !works && carrier.activity() == Carrier::Activity::sleeps;
+  const bool overdue = sleeps || cpu - watch.cpu_then >= most_cpu || now - watch.since >= longest_run;
+  const bool thread_like = nature.count(owner, sleeps ? 5 : works ? 1 : 0);
   if (!overdue && !thread_like) return;
   watch.offered = turn;
   offer(hub, turn, thread_like ? Handover::thread_like : Handover::overdue);

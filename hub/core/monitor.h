@@ -2,8 +2,9 @@
 // compute, or block in a call that nobody patched.
 //
 // It looks every millisecond. A greenlet that has run from one look to the next loses the hub, that is its turn is
-// offered to a spare carrier, if its kernel thread sleeps in the kernel, or when it has used 8 ms of CPU time. Who is
-// seen so again and again within a second or two, even for shorter runs, is a thread by nature and is to stay solo.
+// offered to a spare carrier, if its kernel thread sleeps in the kernel, or when it has used 5 ms of CPU time or has
+// run for 10 ms. Who is seen so again and again within a second or two, even for shorter runs, is a thread by nature
+// and is to stay solo.
 // Once all hubs have only waited for a while the monitor sleeps until it is woken, so an idle program shows no
 // wake-ups.
 #pragma once
