@@ -31,6 +31,11 @@ class SlowCall {
   SlowCall(const SlowCall&) = delete;
   SlowCall& operator=(const SlowCall&) = delete;
 
+  // Whether the call may block for ever: another carrier goes on, or nobody is held up (on a detached greenlet, or a
+  // plain kernel thread). False at the cap of carriers: who then waits for something that another greenlet of this
+  // process may have to do must wait otherwise, by looking now and then.
+  [[nodiscard]] bool offered() const noexcept;
+
  private:
   CallSite* const site_;
   std::int64_t began_ = 0;
