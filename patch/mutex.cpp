@@ -11,7 +11,7 @@ namespace {
 
 // pthread_mutex_t::__data.__kind, whose low bits are the type. Robust mutexes are all marked as process-shared: the
 // kernel, which wakes for a dead owner, knows no others.
-constexpr int type_mask = 3, inherit_bit = 32, protect_bit = 64, process_shared_bit = 128;
+constexpr int type_mask = 3, robust_bit = 16, inherit_bit = 32, protect_bit = 64, process_shared_bit = 128;
 
 bool has(const pthread_mutex_t& mutex, int bit) noexcept { return (mutex.__data.__kind & bit) != 0; }
 
@@ -22,9 +22,18 @@ bool is_looked_at(const pthread_mutex_t& mutex) noexcept {
   return has(mutex, process_shared_bit) && has(mutex, inherit_bit);
 }
 
+// glibc's trylock of a robust mutex that is beyond recovery locks it for ever (2.36 looks at the wrong variable). Its
+// timedlock does not, and this time makes it give up without a system call.
+int try_lock_robust(pthread_mutex_t* mutex) noexcept {
+  constexpr timespec before_all_time{-1, 0};
+  const int result = real.pthread_mutex_timedlock(mutex, &before_all_time);
+  return result == ETIMEDOUT ? EBUSY : result;
+}
+
 // glibc's trylock, which knows every type and owner. One with a priority ceiling asks the kernel for a real-time
 // priority, which it refuses to all ordinary threads as invalid, but to greenlets as unknown.
 int try_lock(pthread_mutex_t* mutex) noexcept {
+  if (has(*mutex, robust_bit) && !has(*mutex, inherit_bit)) return try_lock_robust(mutex);
   const int result = pthread_mutex_trylock(mutex);
   return result == ESRCH && has(*mutex, protect_bit) ? EINVAL : result;
 }

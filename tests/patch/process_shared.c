@@ -83,11 +83,33 @@ CASE(conditions) {
   unshare_locks(shared);
 }
 
-// The mutex that goes with a shared condition need not be shared itself; nor is it lost on those who queue up for it.
+static pthread_mutex_t own_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void* lock_and_signal(void* argument) {
+  struct SharedLocks* shared = argument;
+  entering();
+  CHECK_EQ(pthread_mutex_lock(&own_mutex), 0);
+  shared->turn = 1;
+  CHECK_EQ(pthread_cond_signal(&shared->condition), 0);
+  CHECK_EQ(pthread_mutex_unlock(&own_mutex), 0);
+  return NULL;
+}
+
+// The mutex that goes with a shared condition need not be shared itself. Who queues up for it gets it from the wait.
 CASE(condition_with_own_mutex) {
+  struct SharedLocks* shared = share_locks(1);
+  CHECK_EQ(pthread_mutex_lock(&own_mutex), 0);
+  pthread_t thread = start(lock_and_signal, shared);
+  await_entered(1);
+  while (!shared->turn) CHECK_EQ(pthread_cond_wait(&shared->condition, &own_mutex), 0);
+  CHECK_EQ(pthread_mutex_unlock(&own_mutex), 0);
+  join(thread);
+  unshare_locks(shared);
+}
+
+CASE(threads_take_turns_with_own_mutex) {
   struct SharedLocks* shared = share_locks(kThreads * kSides);
-  pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
-  memcpy(&shared->mutex, &own, sizeof own);
+  CHECK_EQ(pthread_mutex_init(&shared->mutex, NULL), 0);
   pthread_t threads[kThreads * kSides];
   for (int i = 0; i < kThreads * kSides; i++) threads[i] = start(take_turns, shared);
   join_all(threads, kThreads * kSides);

@@ -99,6 +99,13 @@ CASE(mutex) {
   check_sibling_runs(lock_mutex_until_monotonic, lock_mutex, unlock_mutex);
 }
 
+static void lock_inheriting(void) {
+  init_shared_mutex(&shared->mutex, PTHREAD_MUTEX_NORMAL, PTHREAD_PRIO_INHERIT, PTHREAD_MUTEX_STALLED);
+  lock_mutex();
+}
+
+CASE(inheriting_mutex) { check_sibling_runs(lock_mutex, lock_inheriting, unlock_mutex); }
+
 static void* hold_mutex_for_a_while(void* is_held) {
   lock_mutex();
   set_flag(is_held);
