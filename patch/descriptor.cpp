@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "hub/core/slow_call.h"
 #include "patch/fd_traits.h"
 #include "patch/own_descriptors.h"
 #include "patch/shim.h"
@@ -71,8 +72,10 @@ SHIM int fclose(FILE* stream) {
   return real.fclose(stream);
 }
 
+// Waits for the child, inside libc: on a kernel thread of its own.
 SHIM int pclose(FILE* stream) {
   note_stream_gone(stream);
+  const core::SlowCall slow;
   return real.pclose(stream);
 }
 
