@@ -18,11 +18,13 @@ namespace {
 // A descriptor of our own that becomes readable when one child ends; out of the program's way.
 class ChildsEnd {
  public:
-  // Takes `fd`, which may be -1. Where no number is free out of the way it is given up: is_open() is false.
-  explicit ChildsEnd(int fd) noexcept : fd_(fd < 0 ? -1 : move_out_of_the_way(fd)) {
-    if (fd_ == fd) close();
+  // Takes `fd`, which may be -1. Where no number is free out of the way it does without: is_open() is false.
+  explicit ChildsEnd(int fd) noexcept : fd_(move_out_of_the_way_or_close(fd)) {}
+  ~ChildsEnd() {
+    if (fd_ < 0) return;
+    unguard_descriptor(fd_);
+    note_gone_around(fd_, [this] { return real.close(fd_); });
   }
-  ~ChildsEnd() { close(); }
   ChildsEnd(const ChildsEnd&) = delete;
   ChildsEnd& operator=(const ChildsEnd&) = delete;
 
@@ -30,14 +32,7 @@ class ChildsEnd {
   [[nodiscard]] int fd() const noexcept { return fd_; }
 
  private:
-  void close() noexcept {
-    if (fd_ < 0) return;
-    unguard_descriptor(fd_);
-    note_gone_around(fd_, [this] { return real.close(fd_); });
-    fd_ = -1;
-  }
-
-  int fd_;
+  const int fd_;
 };
 
 // For what follows, call(more_options) is libc's call. It returns the child, 0 with WNOHANG if there is none yet, or -1
