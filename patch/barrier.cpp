@@ -1,5 +1,6 @@
 // Barriers and spin locks.
 
+#include "hub/core/slow_call.h"
 #include "patch/shim.h"
 #include "patch/wait_table.h"
 
@@ -17,6 +18,13 @@ struct Barrier {
 };
 static_assert(sizeof(Barrier) <= sizeof(pthread_barrier_t));
 
+// Other processes may complete the round. There is no way to arrive without waiting: at the cap of carriers this holds
+// up the hub, and if the round then needs another of its greenlets it never ends.
+int wait_in_kernel(pthread_barrier_t* barrier) noexcept {
+  const core::SlowCall slow;
+  return real.pthread_barrier_wait(barrier);
+}
+
 }  // namespace
 }  // namespace evergreen::patch
 
@@ -26,7 +34,8 @@ using namespace evergreen::patch;
 // Parks until the round is complete. No cancellation point. Restarts after a signal.
 SHIM int pthread_barrier_wait(pthread_barrier_t* address) noexcept {
   auto* barrier = reinterpret_cast<Barrier*>(address);  // glibc does the same
-  if (!started() || core::in_runtime || barrier->shared != 0) return real.pthread_barrier_wait(address);
+  if (!parks()) return real.pthread_barrier_wait(address);
+  if (barrier->shared != 0) return wait_in_kernel(address);
   const core::Runtime runtime;
   Sleeper sleeper(address, Sleeper::Kind::lock);
   core::prepare_to_park(sleeper.greenlet);

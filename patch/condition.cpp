@@ -1,6 +1,8 @@
 // Condition variables wait in the table alone: a waiter is in it before it lets go of the mutex, so no signal can fall
-// in between. glibc's own state stays untouched (as after pthread_cond_init), but for the attributes kept in it.
+// in between. glibc's own state stays untouched (as after pthread_cond_init), but for the attributes kept in it. Only
+// those that other processes signal wait as libc does.
 
+#include "patch/block_or_look.h"
 #include "patch/clock.h"
 #include "patch/mutex.h"
 #include "patch/shim.h"
@@ -16,22 +18,24 @@ bool is_shared(const pthread_cond_t& condition) noexcept {
   return (condition.__data.__wrefs & process_shared_bit) != 0;
 }
 
-// A signal from another process reaches nobody here. POSIX allows a wait to end for no reason; so this one ends every
-// millisecond, and the program looks itself.
-int wait_shared(pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
+// POSIX allows a wait to end for no reason; so this one ends after a millisecond, and the program looks itself.
+int wait_a_little(pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
   if (const int error = unlock_mutex(mutex)) return error;
-  core::HubGreenlet& self = core::current_or_thread();
-  {
-    const core::Runtime runtime;
-    core::prepare_to_park(self);
-    core::park(self, why, std::min(deadline, Deadline::in(std::chrono::milliseconds(1))));
-  }
-  const int locked = lock_mutex(mutex, why, Deadline::never());
+  sleep_a_little(why, deadline);
+  const int locked = lock_mutex(mutex, why);
   return locked == 0 && deadline.has_passed() ? ETIMEDOUT : locked;
 }
 
-int wait(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
-  if (is_shared(*condition)) return wait_shared(mutex, why, deadline);
+// A signal from another process reaches nobody here: libc's own wait. It unlocks the mutex where we don't see it, so it
+// is only for mutexes for which no greenlet is parked. A cancellation may end it.
+template <class Libc>
+int wait_shared(pthread_mutex_t* mutex, const char* why, Deadline deadline, Libc libc) {
+  if (!waits_in_kernel(*mutex)) return wait_a_little(mutex, why, deadline);
+  const core::SlowCall slow;
+  return slow.offered() ? libc() : wait_a_little(mutex, why, deadline);
+}
+
+int wait_own(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
   bool timed_out;
   {
     const core::Runtime runtime;
@@ -45,8 +49,13 @@ int wait(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Dea
     core::park(sleeper.greenlet, why, deadline);
     timed_out = remove(sleeper);
   }
-  const int locked = lock_mutex(mutex, why, Deadline::never());
+  const int locked = lock_mutex(mutex, why);
   return locked == 0 && timed_out ? ETIMEDOUT : locked;
+}
+
+template <class Libc>
+int wait(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Deadline deadline, Libc libc) {
+  return is_shared(*condition) ? wait_shared(mutex, why, deadline, libc) : wait_own(condition, mutex, why, deadline);
 }
 
 }  // namespace
@@ -58,7 +67,8 @@ using namespace evergreen::patch;
 // Parks until signalled. Cancellation point. May end for no reason.
 SHIM int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex) {
   if (!parks()) return real.pthread_cond_wait(condition, mutex);
-  return wait(condition, mutex, "pthread_cond_wait", Deadline::never());
+  return wait(condition, mutex, "pthread_cond_wait", Deadline::never(),
+              [=] { return real.pthread_cond_wait(condition, mutex); });
 }
 
 // Parks until signalled. Cancellation point. May end for no reason.
@@ -67,7 +77,8 @@ SHIM int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mute
   if (!is_valid(*until)) return EINVAL;
   const bool monotonic = (condition->__data.__wrefs & monotonic_bit) != 0;
   return wait(condition, mutex, "pthread_cond_timedwait",
-              deadline_on(monotonic ? CLOCK_MONOTONIC : CLOCK_REALTIME, *until));
+              deadline_on(monotonic ? CLOCK_MONOTONIC : CLOCK_REALTIME, *until),
+              [=] { return real.pthread_cond_timedwait(condition, mutex, until); });
 }
 
 // Parks until signalled. Cancellation point. May end for no reason.
@@ -76,7 +87,8 @@ SHIM int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mute
   const bool known = is_lock_clock(clock);
   if (!parks() || !known) return real.pthread_cond_clockwait(condition, mutex, clock, until);
   if (!is_valid(*until)) return EINVAL;
-  return wait(condition, mutex, "pthread_cond_clockwait", deadline_on(clock, *until));
+  return wait(condition, mutex, "pthread_cond_clockwait", deadline_on(clock, *until),
+              [=] { return real.pthread_cond_clockwait(condition, mutex, clock, until); });
 }
 
 // libc's is for kernel threads that began to wait before there was a hub, and for other processes; it costs a load.

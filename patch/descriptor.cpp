@@ -74,8 +74,11 @@ SHIM int fclose(FILE* stream) {
   return stream_gone_around(stream, [=] { return real.fclose(stream); });
 }
 
+// Waits for the child, inside libc: on a kernel thread of its own.
 SHIM int pclose(FILE* stream) {
-  return stream_gone_around(stream, [=] { return real.pclose(stream); });
+  if (started() && stream != nullptr) note_gone(fileno(stream));
+  const core::SlowCall slow;
+  return real.pclose(stream);
 }
 
 SHIM FILE* freopen(const char* path, const char* mode, FILE* stream) {

@@ -26,6 +26,8 @@ ssize_t __write(int fd, const void* buffer, size_t size);
 ssize_t __send(int fd, const void* buffer, size_t size, int flags);
 int __connect(int fd, const sockaddr* address, socklen_t size);
 int __close(int fd);
+pid_t __wait(int* status);
+pid_t __waitpid(pid_t child, int* status, int options);
 int __dup2(int from, int to);
 int __fcntl(int fd, int command, ...);
 int __poll(pollfd* fds, nfds_t count, int timeout);

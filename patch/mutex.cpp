@@ -1,6 +1,7 @@
 #include "patch/mutex.h"
 
 #include "greenlet/tls_block.h"
+#include "patch/block_or_look.h"
 #include "patch/clock.h"
 #include "patch/shim.h"
 #include "patch/wait_table.h"
@@ -8,25 +9,61 @@
 namespace evergreen::patch {
 namespace {
 
-// pthread_mutex_t::__data.__kind, whose low bits are the type.
-constexpr int type_mask = 3, process_shared_bit = 128;
+// pthread_mutex_t::__data.__kind, whose low bits are the type. Robust mutexes are all marked as process-shared: the
+// kernel, which wakes for a dead owner, knows no others.
+constexpr int type_mask = 3, robust_bit = 16, inherit_bit = 32, protect_bit = 64, process_shared_bit = 128;
 
-bool is_shared(const pthread_mutex_t& mutex) noexcept { return (mutex.__data.__kind & process_shared_bit) != 0; }
+bool has(const pthread_mutex_t& mutex, int bit) noexcept { return (mutex.__data.__kind & bit) != 0; }
+
+// The kernel knows the owner of a priority-inheriting mutex by its thread id, and has no thread of a greenlet's: so
+// these never come to the kernel. A process-shared one is looked at now and then. A process without greenlets that
+// waits for one that a greenlet holds asks the kernel, which finds no such owner: that process hangs.
+bool is_looked_at(const pthread_mutex_t& mutex) noexcept {
+  return has(mutex, process_shared_bit) && has(mutex, inherit_bit);
+}
+
+// glibc's trylock of a robust mutex that is beyond recovery locks it for ever (2.36 looks at the wrong variable). Its
+// timedlock does not, and this time makes it give up without a system call.
+int try_lock_robust(pthread_mutex_t* mutex) noexcept {
+  constexpr timespec before_all_time{-1, 0};
+  const int result = real.pthread_mutex_timedlock(mutex, &before_all_time);
+  return result == ETIMEDOUT ? EBUSY : result;
+}
+
+// glibc's trylock, which knows every type and owner. One with a priority ceiling asks the kernel for a real-time
+// priority, which it refuses to all ordinary threads as invalid, but to greenlets as unknown.
+int try_lock(pthread_mutex_t* mutex) noexcept {
+  if (has(*mutex, robust_bit) && !has(*mutex, inherit_bit)) return try_lock_robust(mutex);
+  const int result = pthread_mutex_trylock(mutex);
+  return result == ESRCH && has(*mutex, protect_bit) ? EINVAL : result;
+}
 
 // trylock says EBUSY where lock must say EDEADLK.
 bool is_self_deadlock(const pthread_mutex_t& mutex) noexcept {
   return (mutex.__data.__kind & type_mask) == PTHREAD_MUTEX_ERRORCHECK && mutex.__data.__owner == thread_id();
 }
 
-}  // namespace
-
-int lock_mutex(pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
+// `libc` is libc's own call, for those that wait in the kernel.
+template <class Libc>
+int lock(pthread_mutex_t* mutex, const char* why, Deadline deadline, Libc libc) noexcept {
   let_beaten_go_first(mutex);
-  const int result = pthread_mutex_trylock(mutex);
+  const int result = try_lock(mutex);
   if (result != EBUSY) return result;
   if (is_self_deadlock(*mutex)) return EDEADLK;
-  return try_then_park(mutex, Sleeper::Kind::lock, is_shared(*mutex), why, deadline,
-                       [mutex] { return pthread_mutex_trylock(mutex); });
+  const auto attempt = [mutex] { return try_lock(mutex); };
+  if (is_looked_at(*mutex)) return look_every_millisecond(why, deadline, attempt);
+  if (waits_in_kernel(*mutex)) return block_or_look(why, deadline, attempt, libc);
+  return try_then_park(mutex, Sleeper::Kind::lock, why, deadline, attempt);
+}
+
+}  // namespace
+
+bool waits_in_kernel(const pthread_mutex_t& mutex) noexcept {
+  return has(mutex, process_shared_bit) && !has(mutex, inherit_bit);
+}
+
+int lock_mutex(pthread_mutex_t* mutex, const char* why) noexcept {
+  return lock(mutex, why, Deadline::never(), [mutex] { return real.pthread_mutex_lock(mutex); });
 }
 
 int unlock_mutex(pthread_mutex_t* mutex) noexcept {
@@ -37,11 +74,12 @@ int unlock_mutex(pthread_mutex_t* mutex) noexcept {
 
 namespace {
 
-int lock_until(pthread_mutex_t* mutex, clockid_t clock, const timespec* until, const char* why) noexcept {
-  const int result = pthread_mutex_trylock(mutex);
+template <class Libc>
+int lock_until(pthread_mutex_t* mutex, clockid_t clock, const timespec* until, const char* why, Libc libc) noexcept {
+  const int result = try_lock(mutex);
   if (result != EBUSY) return result;
   if (!is_valid(*until)) return EINVAL;
-  return lock_mutex(mutex, why, deadline_on(clock, *until));
+  return lock(mutex, why, deadline_on(clock, *until), libc);
 }
 
 }  // namespace
@@ -53,7 +91,7 @@ using namespace evergreen::patch;
 // Parks while another holds it. No cancellation point. Restarts after a signal.
 SHIM int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
   if (!parks()) return real.pthread_mutex_lock(mutex);
-  return lock_mutex(mutex, "pthread_mutex_lock", Deadline::never());
+  return lock_mutex(mutex, "pthread_mutex_lock");
 }
 
 SHIM int __pthread_mutex_lock(pthread_mutex_t* mutex) noexcept { return pthread_mutex_lock(mutex); }
@@ -61,14 +99,16 @@ SHIM int __pthread_mutex_lock(pthread_mutex_t* mutex) noexcept { return pthread_
 // Parks while another holds it. No cancellation point. Restarts after a signal.
 SHIM int pthread_mutex_timedlock(pthread_mutex_t* mutex, const timespec* until) noexcept {
   if (!parks()) return real.pthread_mutex_timedlock(mutex, until);
-  return lock_until(mutex, CLOCK_REALTIME, until, "pthread_mutex_timedlock");
+  return lock_until(mutex, CLOCK_REALTIME, until, "pthread_mutex_timedlock",
+                    [=] { return real.pthread_mutex_timedlock(mutex, until); });
 }
 
 // Parks while another holds it. No cancellation point. Restarts after a signal.
 SHIM int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock, const timespec* until) noexcept {
   const bool known = is_lock_clock(clock);
   if (!parks() || !known) return real.pthread_mutex_clocklock(mutex, clock, until);
-  return lock_until(mutex, clock, until, "pthread_mutex_clocklock");
+  return lock_until(mutex, clock, until, "pthread_mutex_clocklock",
+                    [=] { return real.pthread_mutex_clocklock(mutex, clock, until); });
 }
 
 SHIM int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {

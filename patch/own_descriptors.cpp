@@ -51,6 +51,17 @@ int move_out_of_the_way(int fd) noexcept {
   return result;
 }
 
+int move_out_of_the_way_or_close(int fd) noexcept {
+  if (fd < 0) return -1;
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  const auto first = static_cast<int>(std::min<rlim_t>(preferred, files.rlim_cur / 4 * 3));  // there may be many
+  const int high = real.fcntl(fd, F_DUPFD_CLOEXEC, first);
+  real.close(fd);
+  guard_descriptor(high);
+  return high;
+}
+
 }  // namespace evergreen::patch
 
 using namespace evergreen;

@@ -17,4 +17,8 @@ bool is_guarded(int fd) noexcept;
 // where none is free.
 int move_out_of_the_way(int fd) noexcept;
 
+// The same for a descriptor that we can do without: closes it and returns -1 where no high number is free. `fd` may be
+// -1.
+int move_out_of_the_way_or_close(int fd) noexcept;
+
 }  // namespace evergreen::patch

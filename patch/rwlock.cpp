@@ -1,4 +1,5 @@
 #include "greenlet/tls_block.h"
+#include "patch/block_or_look.h"
 #include "patch/clock.h"
 #include "patch/shim.h"
 #include "patch/wait_table.h"
@@ -13,7 +14,11 @@ bool prefers_writers(const pthread_rwlock_t& lock) noexcept {
   return lock.__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;
 }
 
-int read_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline) noexcept {
+// Other processes may unlock it: libc's own call waits for it, in the kernel.
+bool is_shared(const pthread_rwlock_t& lock) noexcept { return lock.__data.__shared != 0; }
+
+template <class Libc>
+int read_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline, Libc libc) noexcept {
   const auto attempt = [lock] {
     return prefers_writers(*lock) && is_claimed(lock) ? EBUSY : pthread_rwlock_tryrdlock(lock);
   };
@@ -21,18 +26,19 @@ int read_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline) noexce
   const int result = attempt();
   if (result != EBUSY) return result;
   if (is_self_deadlock(*lock)) return EDEADLK;
-  return try_then_park(lock, Sleeper::Kind::reader, lock->__data.__shared != 0, why, deadline, attempt);
+  if (is_shared(*lock)) return block_or_look(why, deadline, attempt, libc);
+  return try_then_park(lock, Sleeper::Kind::reader, why, deadline, attempt);
 }
 
-int write_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline) noexcept {
+template <class Libc>
+int write_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline, Libc libc) noexcept {
   const auto attempt = [lock] { return pthread_rwlock_trywrlock(lock); };
-  const auto wait = [=] {
-    return try_then_park(lock, Sleeper::Kind::lock, lock->__data.__shared != 0, why, deadline, attempt);
-  };
+  const auto wait = [=] { return try_then_park(lock, Sleeper::Kind::lock, why, deadline, attempt); };
   let_beaten_go_first(lock);
   int result = attempt();
   if (result != EBUSY) return result;
   if (is_self_deadlock(*lock)) return EDEADLK;
+  if (is_shared(*lock)) return block_or_look(why, deadline, attempt, libc);
   if (prefers_writers(*lock)) {
     const Claim claim(lock);
     result = wait();
@@ -55,7 +61,7 @@ using namespace evergreen::patch;
 // Parks while a writer holds it. No cancellation point. Restarts after a signal.
 SHIM int pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept {
   if (!parks()) return real.pthread_rwlock_rdlock(lock);
-  return read_lock(lock, "pthread_rwlock_rdlock", Deadline::never());
+  return read_lock(lock, "pthread_rwlock_rdlock", Deadline::never(), [=] { return real.pthread_rwlock_rdlock(lock); });
 }
 
 SHIM int __pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept { return pthread_rwlock_rdlock(lock); }
@@ -63,19 +69,21 @@ SHIM int __pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept { return pthre
 // Parks while a writer holds it. No cancellation point. Restarts after a signal.
 SHIM int pthread_rwlock_timedrdlock(pthread_rwlock_t* lock, const timespec* until) noexcept {
   if (!parks() || !is_usable(CLOCK_REALTIME, until)) return real.pthread_rwlock_timedrdlock(lock, until);
-  return read_lock(lock, "pthread_rwlock_timedrdlock", deadline_on(CLOCK_REALTIME, *until));
+  return read_lock(lock, "pthread_rwlock_timedrdlock", deadline_on(CLOCK_REALTIME, *until),
+                   [=] { return real.pthread_rwlock_timedrdlock(lock, until); });
 }
 
 // Parks while a writer holds it. No cancellation point. Restarts after a signal.
 SHIM int pthread_rwlock_clockrdlock(pthread_rwlock_t* lock, clockid_t clock, const timespec* until) noexcept {
   if (!parks() || !is_usable(clock, until)) return real.pthread_rwlock_clockrdlock(lock, clock, until);
-  return read_lock(lock, "pthread_rwlock_clockrdlock", deadline_on(clock, *until));
+  return read_lock(lock, "pthread_rwlock_clockrdlock", deadline_on(clock, *until),
+                   [=] { return real.pthread_rwlock_clockrdlock(lock, clock, until); });
 }
 
 // Parks while others hold it. No cancellation point. Restarts after a signal.
 SHIM int pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept {
   if (!parks()) return real.pthread_rwlock_wrlock(lock);
-  return write_lock(lock, "pthread_rwlock_wrlock", Deadline::never());
+  return write_lock(lock, "pthread_rwlock_wrlock", Deadline::never(), [=] { return real.pthread_rwlock_wrlock(lock); });
 }
 
 SHIM int __pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept { return pthread_rwlock_wrlock(lock); }
@@ -83,13 +91,15 @@ SHIM int __pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept { return pthre
 // Parks while others hold it. No cancellation point. Restarts after a signal.
 SHIM int pthread_rwlock_timedwrlock(pthread_rwlock_t* lock, const timespec* until) noexcept {
   if (!parks() || !is_usable(CLOCK_REALTIME, until)) return real.pthread_rwlock_timedwrlock(lock, until);
-  return write_lock(lock, "pthread_rwlock_timedwrlock", deadline_on(CLOCK_REALTIME, *until));
+  return write_lock(lock, "pthread_rwlock_timedwrlock", deadline_on(CLOCK_REALTIME, *until),
+                    [=] { return real.pthread_rwlock_timedwrlock(lock, until); });
 }
 
 // Parks while others hold it. No cancellation point. Restarts after a signal.
 SHIM int pthread_rwlock_clockwrlock(pthread_rwlock_t* lock, clockid_t clock, const timespec* until) noexcept {
   if (!parks() || !is_usable(clock, until)) return real.pthread_rwlock_clockwrlock(lock, clock, until);
-  return write_lock(lock, "pthread_rwlock_clockwrlock", deadline_on(clock, *until));
+  return write_lock(lock, "pthread_rwlock_clockwrlock", deadline_on(clock, *until),
+                    [=] { return real.pthread_rwlock_clockwrlock(lock, clock, until); });
 }
 
 SHIM int pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept {

@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "patch/block_or_look.h"
 #include "patch/clock.h"
 #include "patch/shim.h"
 #include "patch/wait_table.h"
@@ -28,11 +29,22 @@ int try_wait(sem_t* semaphore) noexcept {
   return errno == EAGAIN ? EBUSY : errno;
 }
 
-int wait(sem_t* semaphore, const char* why, Deadline deadline) noexcept {
+// Other processes may post it: libc's own call waits for it, in the kernel; a cancellation may end that.
+template <class Libc>
+int wait_shared(sem_t* semaphore, const char* why, Deadline deadline, Libc libc) {
+  const auto attempt = [semaphore] { return try_wait(semaphore); };
+  const int result = attempt();
+  if (result != EBUSY) return result;
+  return block_or_look(why, deadline, attempt, [libc] { return libc() == 0 ? 0 : errno; });
+}
+
+template <class Libc>
+int wait(sem_t* semaphore, const char* why, Deadline deadline, Libc libc) {
   const KeepErrno keep;
   let_beaten_go_first(semaphore);
-  const int error = try_then_park(semaphore, Sleeper::Kind::semaphore, is_shared(semaphore), why, deadline,
-                                  [semaphore] { return try_wait(semaphore); });
+  const int error = is_shared(semaphore) ? wait_shared(semaphore, why, deadline, libc)
+                                         : try_then_park(semaphore, Sleeper::Kind::semaphore, why, deadline,
+                                                         [semaphore] { return try_wait(semaphore); });
   return error == 0 ? keep(0) : fail(error);
 }
 
@@ -45,20 +57,22 @@ using namespace evergreen::patch;
 // Parks while it is zero. Cancellation point. A signal ends it.
 SHIM int sem_wait(sem_t* semaphore) {
   if (!parks()) return real.sem_wait(semaphore);
-  return wait(semaphore, "sem_wait", Deadline::never());
+  return wait(semaphore, "sem_wait", Deadline::never(), [=] { return real.sem_wait(semaphore); });
 }
 
 // Parks while it is zero. Cancellation point. A signal ends it.
 SHIM int sem_timedwait(sem_t* semaphore, const timespec* until) {
   if (!parks() || !is_valid(*until)) return real.sem_timedwait(semaphore, until);
-  return wait(semaphore, "sem_timedwait", deadline_on(CLOCK_REALTIME, *until));
+  return wait(semaphore, "sem_timedwait", deadline_on(CLOCK_REALTIME, *until),
+              [=] { return real.sem_timedwait(semaphore, until); });
 }
 
 // Parks while it is zero. Cancellation point. A signal ends it.
 SHIM int sem_clockwait(sem_t* semaphore, clockid_t clock, const timespec* until) {
   const bool known = is_lock_clock(clock);
   if (!parks() || !known || !is_valid(*until)) return real.sem_clockwait(semaphore, clock, until);
-  return wait(semaphore, "sem_clockwait", deadline_on(clock, *until));
+  return wait(semaphore, "sem_clockwait", deadline_on(clock, *until),
+              [=] { return real.sem_clockwait(semaphore, clock, until); });
 }
 
 // Async-signal-safe, as POSIX wants it.

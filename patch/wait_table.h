@@ -66,11 +66,10 @@ void let_beaten_go_first(const void* address) noexcept;
 // Before the first use; and again in a forked child, as all sleepers have stayed in the parent.
 void make_wait_table();
 
-// Calls attempt() until its result is not EBUSY, and parks in between; ETIMEDOUT when the deadline passes. With
-// `elsewhere` another process may release the object, which wakes nobody here: then looks again every millisecond.
+// Calls attempt() until its result is not EBUSY, and parks in between; ETIMEDOUT when the deadline passes. Not for what
+// another process may release, which wakes nobody here: block_or_look.h.
 template <class Attempt>
-int try_then_park(const void* address, Sleeper::Kind kind, bool elsewhere, const char* why, Deadline deadline,
-                  Attempt attempt) {
+int try_then_park(const void* address, Sleeper::Kind kind, const char* why, Deadline deadline, Attempt attempt) {
   Sleeper sleeper(address, kind);
   for (;; sleeper.beaten = true) {
     const core::Runtime runtime;
@@ -81,10 +80,9 @@ int try_then_park(const void* address, Sleeper::Kind kind, bool elsewhere, const
       if (!remove(sleeper)) wake(address, 1);  // was meant for somebody who still needs it
       return result;
     }
-    const Deadline look_again = elsewhere ? std::min(deadline, Deadline::in(std::chrono::milliseconds(1))) : deadline;
-    const core::Wake how = core::park(sleeper.greenlet, why, look_again);
+    const core::Wake how = core::park(sleeper.greenlet, why, deadline);
     const bool was_woken = !remove(sleeper);
-    if (how == core::Wake::timed_out && !was_woken && deadline.has_passed()) {
+    if (how == core::Wake::timed_out && !was_woken) {
       const int last = attempt();
       return last == EBUSY ? ETIMEDOUT : last;
     }

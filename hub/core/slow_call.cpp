@@ -19,13 +19,14 @@ constexpr std::uint8_t most_patience = 8;
 
 std::int64_t now() noexcept { return Deadline::Clock::now().time_since_epoch().count(); }
 
-// Others could run meanwhile, and a carrier is there to run them.
+// Returns whether the others go on while the running greenlet blocks: also where nobody is held up.
 bool offer_turn() noexcept {
   Carrier* spare = nullptr;
   if (getpid() != Hubs::process()) return false;  // a vfork child: a carrier made here would be the child's
   {
     const Runtime runtime;
-    if (running_hub == nullptr || running_hub->mode() == Mode::library || running_hub->alive() == 1) return false;
+    if (running_hub == nullptr || running_hub->alive() == 1) return true;
+    if (running_hub->mode() == Mode::library) return false;
     spare = Carriers::take();
   }
   if (spare == nullptr) return false;
@@ -44,7 +45,7 @@ CallSite& call_site(const void* return_address) noexcept {
 
 SlowCall::SlowCall() noexcept : site_(nullptr) {
   const int saved = errno;
-  if (can_park()) offered_ = offer_turn();
+  offered_ = !can_park() || offer_turn();
   errno = saved;
 }
 

@@ -33,11 +33,13 @@ class SlowCall {
   // A call that is quick most of the time: a turn is only offered where the calls of `site` were slow lately.
   explicit SlowCall(CallSite& site) noexcept;
   ~SlowCall();
-  // Whether the others go on meanwhile, should it block: not at the cap, and not on an attached greenlet alone.
-  [[nodiscard]] bool offered() const noexcept { return offered_; }
-
   SlowCall(const SlowCall&) = delete;
   SlowCall& operator=(const SlowCall&) = delete;
+
+  // Whether the call may block for ever: another carrier goes on, or nobody is held up (on a detached greenlet, or a
+  // plain kernel thread). False at the cap of carriers: who then waits for something that another greenlet of this
+  // process may have to do must wait otherwise, by looking now and then.
+  [[nodiscard]] bool offered() const noexcept { return offered_; }
 
  private:
   CallSite* const site_;

@@ -100,8 +100,8 @@ std::optional<Wake> poll_with(HubGreenlet& self, pollfd* fds, std::span<const Fd
   wait_count.fetch_add(1);
   int ready = 0;
   if (is_closing_any(interests)) {
-    ready = 1;  // look again, until the number has been closed
-    sched_yield();
+    ready = 1;  // look again soon, until the number has been closed
+    poll_until(fds, 0, Deadline::in(milliseconds(1)));
   } else if (kicked < 0) {
     ready = 1;
     poll_until(fds, interests.size(), Deadline::in(milliseconds(1)));

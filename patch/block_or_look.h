@@ -1,0 +1,41 @@
+// How a call is made whose end may come from another process: nobody there would wake a greenlet that is parked for it.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include "hub/core/park.h"
+#include "hub/core/slow_call.h"
+
+namespace evergreen::patch {
+
+// Sleeps for a millisecond, or until the deadline. Where locks may park: see parks().
+inline void sleep_a_little(const char* why, Deadline deadline) noexcept {
+  const core::Runtime runtime;
+  core::HubGreenlet& self = core::current_or_thread();
+  core::prepare_to_park(self);
+  core::park(self, why, std::min(deadline, Deadline::in(std::chrono::milliseconds(1))));
+}
+
+// Calls attempt() every millisecond until its result is not EBUSY; ETIMEDOUT when the deadline has passed.
+template <class Attempt>
+int look_every_millisecond(const char* why, Deadline deadline, Attempt attempt) {
+  for (;;) {
+    sleep_a_little(why, deadline);
+    const int result = attempt();
+    if (result != EBUSY) return result;
+    if (deadline.has_passed()) return ETIMEDOUT;
+  }
+}
+
+// To be called when an attempt() has said EBUSY. Calls block(), libc's own call, which blocks the kernel thread:
+// another carrier goes on with the hub. Where none is left, the sibling for whom we may wait would never run: then it
+// looks every millisecond. A cancellation may end block() by unwinding this frame.
+template <class Attempt, class Block>
+int block_or_look(const char* why, Deadline deadline, Attempt attempt, Block block) {
+  const core::SlowCall slow;
+  return slow.offered() ? block() : look_every_millisecond(why, deadline, attempt);
+}
+
+}  // namespace evergreen::patch
