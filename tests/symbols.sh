@@ -33,7 +33,7 @@ for twin in $(comm -12 <(echo "$twins") <(echo "$in_libc") | comm -23 - <(echo "
   fail "$twin is neither hooked nor UNHOOKED with a reason"
 done
 
-waiting=$(sed -nE 's/^HOOK\((\w+) *, *[^,]+, *(waits|parks|sleeps|spawns) *,.*/\1/p' patch/hooks.def | sort -u)
+waiting=$(sed -nE 's/^HOOK\((\w+) *, *[^,]+, *(waits|parks|sleeps|spawns|offloads) *,.*/\1/p' patch/hooks.def | sort -u)
 cases=$(grep -rhoE 'CASE\(\w+\)' tests/patch | sed -E 's/CASE\((\w+)\)/\1/' | sort -u)
 for name in $(comm -23 <(echo "$waiting") <(echo "$cases")); do fail "$name has no CASE in tests/patch"; done
 
