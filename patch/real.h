@@ -24,6 +24,8 @@
 
 #include "patch/libc_private.h"
 
+#undef p_type  // a macro of <resolv.h>, and a field of <elf.h>
+
 namespace evergreen::patch {
 
 // A function's type without attributes (noreturn), which clang takes for part of it.

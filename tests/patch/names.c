@@ -1,13 +1,14 @@
 // Names of hosts: who asks a name server waits until another thread of this process answers.
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <resolv.h>
 #include <stdlib.h>
 
 #include "tests/support/case.h"
 #include "tests/support/name_server.h"
 #include "tests/support/sockets.h"
 
-enum { kThreads = 5 };
+enum { kThreads = 5, kInTurn = 20 };
 
 static void meet_server(void (*ask)(void*), void (*answer)(void*)) {
   open_name_server();
@@ -108,13 +109,17 @@ struct Answer {
   int error;
 };
 
-static void ask_gethostbyname_r(void* unused) {
-  (void)unused;
+static void ask_by_own_resolver(void) {
   struct Answer a;
-  ask_name_server();
   CHECK_EQ(gethostbyname_r("host.example", &a.entry, a.buffer, sizeof a.buffer, &a.found, &a.error), 0);
   check_entry(a.found, AF_INET, "10.1.2.3");
   CHECK(a.found == &a.entry);
+}
+
+static void ask_gethostbyname_r(void* unused) {
+  (void)unused;
+  ask_name_server();
+  ask_by_own_resolver();
 }
 
 CASE(gethostbyname_r) { meet_server(ask_gethostbyname_r, answer_one); }
@@ -171,6 +176,35 @@ CASE(many_at_once) {
   for (int i = 0; i < kThreads; i++) threads[i] = start(ask_in_thread, NULL);
   answer_all_at_once(kThreads);
   join_all(threads, kThreads);
+  close_name_server();
+}
+
+// Each thread has a resolver of its own, new also where its stack is an older one's.
+static void* use_own_resolver(void* mains) {
+  CHECK(&_res != mains);
+  CHECK_EQ(_res.options & RES_INIT, 0);
+  ask_name_server();
+  _res.options |= RES_STAYOPEN;  // the socket is closed when the thread ends
+  CHECK_EQ(_res.retry, 1);
+  ask_by_own_resolver();
+  return NULL;
+}
+
+CASE(resolvers_are_the_threads_own) {
+  open_name_server();
+  CHECK_EQ(res_init(), 0);
+  _res.retry = 3;
+  int lowest = dup(STDOUT_FILENO);
+  close(lowest);
+  for (int i = 0; i < kInTurn; i++) {
+    pthread_t thread = start(use_own_resolver, &_res);
+    answer_queries(1);
+    join(thread);
+    CHECK_EQ(_res.retry, 3);
+  }
+  int lowest_now = dup(STDOUT_FILENO);
+  close(lowest_now);
+  CHECK(lowest_now - lowest < kInTurn / 2);
   close_name_server();
 }
 
