@@ -161,6 +161,8 @@ static int lock_byte(struct Child* child, int byte, int command) {
 
 static void obey(struct Child* child) {
   char command;
+  close(child->commands[kWriteEnd]);  // so that it ends with the parent
+  close(child->answers[kReadEnd]);
   child->file.waits = child->file.holds;
   while (read(child->commands[kReadEnd], &command, 1) == 1) {
     if (command == 'l' && lock_byte(child, kFirst, F_LOCK) != 0) _exit(1);
