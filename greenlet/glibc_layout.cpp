@@ -23,7 +23,8 @@
 #include "greenlet/arch_x86_64.h"
 #include "greenlet/tls_block.h"
 
-extern "C" struct __res_state* __res_state();  // of <resolv.h>, whose macros rename what <elf.h> declares
+// Of <resolv.h>, whose macros rename what <elf.h> declares.
+extern "C" struct __res_state* __res_state();  // NOLINT(readability-identifier-naming)
 
 namespace evergreen {
 namespace {
