@@ -23,6 +23,9 @@
 #include "greenlet/arch_x86_64.h"
 #include "greenlet/tls_block.h"
 
+// Of <resolv.h>, whose macros rename what <elf.h> declares.
+extern "C" struct __res_state* __res_state();  // NOLINT(readability-identifier-naming)
+
 namespace evergreen {
 namespace {
 
@@ -125,6 +128,19 @@ const char* find_robust_head(std::uintptr_t self) {
   return nullptr;
 }
 
+// dlsym gives a thread-local symbol's address in the running thread.
+const char* find_resolver_state(std::uintptr_t self) {
+  struct __res_state** state = nullptr;
+  if (!resolve(state, "__resp")) return missing("__resp");
+  const std::ptrdiff_t offset = reinterpret_cast<std::intptr_t>(state) - static_cast<std::intptr_t>(self);
+  const std::ptrdiff_t end = layout.libc_tls + static_cast<std::ptrdiff_t>(layout.libc_tls_size);
+  if (offset < layout.libc_tls || offset >= end || *state != __res_state()) {
+    return failed("the resolver's state is not where __resp points");
+  }
+  layout.resolver_state = offset;
+  return nullptr;
+}
+
 const char* check_running_thread() {
   const std::uintptr_t self = arch::thread_pointer();
   if (self != static_cast<std::uintptr_t>(pthread_self())) return failed("pthread_self is not the thread pointer");
@@ -139,7 +155,8 @@ const char* check_running_thread() {
     return failed("the static TLS area has an absurd size");
   }
   if (layout.libc_tls >= 0) return failed("libc's errno is not in static TLS");
-  return find_robust_head(self);
+  if (const char* wrong = find_robust_head(self)) return wrong;
+  return find_resolver_state(self);
 }
 
 // Runs glibc's own code on a block of ours. Nothing here may be kept in TLS across set_thread_pointer.

@@ -19,6 +19,7 @@ struct GlibcLayout {
   std::ptrdiff_t rseq_cpu_id;                            // 0 when this glibc has no rseq
   std::ptrdiff_t libc_tls;  // libc's own TLS: errno, the malloc cache, ...; below the thread pointer
   std::size_t libc_tls_size;
+  std::ptrdiff_t resolver_state;  // __resp, a pointer to struct __res_state; in libc's TLS
 
   void* (*allocate_tls)(void* thread_pointer);              // _dl_allocate_tls
   void (*deallocate_tls)(void* thread_pointer, bool free);  // _dl_deallocate_tls

@@ -1,4 +1,4 @@
-// Calls that give a descriptor's number another meaning, or change how it behaves.
+// Calls that give a descriptor's number another meaning, or change how it behaves; and fcntl's locks on files.
 
 #include <linux/close_range.h>
 #include <sys/ioctl.h>
@@ -7,8 +7,8 @@
 
 #include "hub/core/slow_call.h"
 #include "patch/fd_traits.h"
+#include "patch/offload.h"
 #include "patch/own_descriptors.h"
-#include "patch/shim.h"
 
 namespace evergreen::patch {
 namespace {
@@ -43,8 +43,18 @@ int close_range_around_ours(unsigned first, unsigned last, int flags) noexcept {
   return first <= last ? real.close_range(first, last, flags) : 0;
 }
 
+// Waits for other processes, or other open file descriptions. Only the command that waits finds a deadlock.
+template <class Call>
+int lock_by_fcntl(Call call, int fd, int command, long argument) {
+  const int attempt = command == F_SETLKW ? F_SETLK : F_OFD_SETLK;
+  return try_then_offload([=] { return call(fd, attempt, argument); }, [=] { return call(fd, command, argument); });
+}
+
 template <class Call>
 int noted_fcntl(Call call, int fd, int command, long argument) {
+  if ((command == F_SETLKW || command == F_OFD_SETLKW) && on_greenlet()) {
+    return lock_by_fcntl(call, fd, command, argument);
+  }
   const int result = call(fd, command, argument);
   if (command == F_SETFL) note_changed(fd);
   if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) note_duplicate(result);

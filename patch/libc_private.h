@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <resolv.h>
 #include <signal.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -20,6 +21,10 @@ ssize_t __recvfrom_chk(int fd, void* buffer, size_t size, size_t buffer_size, in
                        socklen_t* address_size);
 int __poll_chk(pollfd* fds, nfds_t count, int timeout, size_t fds_size);
 int __ppoll_chk(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask, size_t fds_size);
+int __open_2(const char* path, int flags);
+int __open64_2(const char* path, int flags);
+int __openat_2(int directory, const char* path, int flags);
+int __openat64_2(int directory, const char* path, int flags);
 
 ssize_t __read(int fd, void* buffer, size_t size);
 ssize_t __write(int fd, const void* buffer, size_t size);
@@ -30,6 +35,8 @@ pid_t __wait(int* status);
 pid_t __waitpid(pid_t child, int* status, int options);
 int __dup2(int from, int to);
 int __fcntl(int fd, int command, ...);
+int __open(const char* path, int flags, ...);
+int __open64(const char* path, int flags, ...);
 int __poll(pollfd* fds, nfds_t count, int timeout);
 int __select(int count, fd_set* read, fd_set* write, fd_set* except, timeval* timeout);
 int __nanosleep(const timespec* length, timespec* remaining);
@@ -40,5 +47,17 @@ int __pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept;
 int __pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept;
 int __pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept;
 int __pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept;
+int __res_query(const char* name, int query_class, int type, unsigned char* answer, int size) noexcept;
+int __res_search(const char* name, int query_class, int type, unsigned char* answer, int size) noexcept;
+int __res_querydomain(const char* name, const char* domain, int query_class, int type, unsigned char* answer,
+                      int size) noexcept;
+int __res_send(const unsigned char* query, int query_size, unsigned char* answer, int size) noexcept;
+int __res_nquery(res_state state, const char* name, int query_class, int type, unsigned char* answer,
+                 int size) noexcept;
+int __res_nsearch(res_state state, const char* name, int query_class, int type, unsigned char* answer,
+                  int size) noexcept;
+int __res_nquerydomain(res_state state, const char* name, const char* domain, int query_class, int type,
+                       unsigned char* answer, int size) noexcept;
+int __res_nsend(res_state state, const unsigned char* query, int query_size, unsigned char* answer, int size) noexcept;
 // NOLINTEND(readability-identifier-naming)
 }

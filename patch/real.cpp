@@ -30,20 +30,36 @@ constexpr auto unresolved(R (*)(A...) noexcept) {
   };
 }
 
-// fcntl, ioctl: at most one argument follows, and none is wider than a long.
-template <auto slot, class Command>
-int resolve_and_call(int fd, Command command, ...) noexcept {
+// fcntl, ioctl, open: at most one argument follows, and none is wider than a long.
+template <auto slot, class A, class B>
+int resolve_and_call(A first, B second, ...) noexcept {
   resolve();
   std::va_list rest;
-  va_start(rest, command);
+  va_start(rest, second);
   const long argument = va_arg(rest, long);
   va_end(rest);
-  return (real.*slot)(fd, command, argument);
+  return (real.*slot)(first, second, argument);
 }
 
-template <auto slot, class Command>
-constexpr auto unresolved(int (*)(int, Command, ...)) {
-  return resolve_and_call<slot, Command>;
+template <auto slot, class A, class B>
+constexpr auto unresolved(int (*)(A, B, ...)) {
+  return resolve_and_call<slot, A, B>;
+}
+
+// openat: likewise.
+template <auto slot, class A, class B, class C>
+int resolve_and_call_third(A first, B second, C third, ...) noexcept {
+  resolve();
+  std::va_list rest;
+  va_start(rest, third);
+  const long argument = va_arg(rest, long);
+  va_end(rest);
+  return (real.*slot)(first, second, third, argument);
+}
+
+template <auto slot, class A, class B, class C>
+constexpr auto unresolved(int (*)(A, B, C, ...)) {
+  return resolve_and_call_third<slot, A, B, C>;
 }
 
 struct Row {

@@ -3,15 +3,19 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <resolv.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -21,6 +25,8 @@
 #include <unistd.h>
 
 #include "patch/libc_private.h"
+
+#undef p_type  // a macro of <resolv.h>, and a field of <elf.h>
 
 namespace evergreen::patch {
 

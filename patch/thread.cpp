@@ -10,6 +10,7 @@
 #include <new>
 
 #include "greenlet/fatal.h"
+#include "greenlet/resolver_state.h"
 #include "greenlet/tls_block.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
@@ -49,8 +50,11 @@ RawGreenlet& Thread::entry(RawGreenlet& raw) {
   auto& self = static_cast<Thread&>(raw);
   enter_tls_block();
   core::begin_user_code(self);
-  self.run();
-  run_thread_destructors();
+  {
+    const ResolverState resolver;
+    self.run();
+    run_thread_destructors();
+  }
   core::end_user_code();
   return self.home->leave_for_ever(self);
 }

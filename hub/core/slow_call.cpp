@@ -14,8 +14,7 @@ namespace evergreen::core {
 namespace {
 
 // A call that took this long was worth a hand-over, which wakes a thread and later the hub.
-constexpr std::chrono::microseconds slow(50);
-constexpr std::uint8_t most_patience = 8;
+constexpr std::chrono::microseconds worth_it(50);
 
 std::int64_t now() noexcept { return Deadline::Clock::now().time_since_epoch().count(); }
 
@@ -53,18 +52,18 @@ SlowCall::SlowCall(CallSite& site) noexcept : site_(&site) {
   if (!can_park() || my_turn == 0) return;
   const int saved = errno;
   began_ = now();
-  if (site.slow_.load(std::memory_order_relaxed) != 0) offered_ = offer_turn();
+  if (site.patience_.load(std::memory_order_relaxed) != 0) offered_ = offer_turn();
   errno = saved;
 }
 
 SlowCall::~SlowCall() {
   if (began_ == 0) return;
-  const bool was_slow = now() - began_ >= std::chrono::nanoseconds(slow).count();
-  const std::uint8_t patience = site_->slow_.load(std::memory_order_relaxed);
+  const bool was_slow = now() - began_ >= std::chrono::nanoseconds(worth_it).count();
+  const std::uint8_t patience = site_->patience_.load(std::memory_order_relaxed);
   if (was_slow) {
-    site_->slow_.store(most_patience, std::memory_order_relaxed);
+    site_->patience_.store(CallSite::slow, std::memory_order_relaxed);
   } else if (patience != 0) {
-    site_->slow_.store(patience - 1, std::memory_order_relaxed);
+    site_->patience_.store(patience - 1, std::memory_order_relaxed);
   }
 }
 

@@ -7,12 +7,18 @@
 namespace evergreen::core {
 
 // What is known of one place in the code (or one kind of call) that sometimes blocks. It is taken for slow after one
-// call that was, until eight in a row were not.
+// call that was, until as many in a row as its patience were not.
 class CallSite {
+ public:
+  static constexpr std::uint8_t slow = 8;
+
+  constexpr CallSite() noexcept = default;
+  constexpr explicit CallSite(std::uint8_t patience) noexcept : patience_(patience) {}
+
  private:
   friend class SlowCall;
 
-  std::atomic<std::uint8_t> slow_{0};
+  std::atomic<std::uint8_t> patience_{0};
 };
 
 // For calls through a shim that nothing can be known of in advance, such as ioctl: the place in the program that makes

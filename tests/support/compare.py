@@ -4,7 +4,8 @@
     compare.py [options] -- PROGRAM [ARGUMENTS...]
 
 Each run has a time limit; a run that reaches it is killed with all its children and counts as a failure ("hangs").
-What natively fails is a failure too, unless --status says how the program is meant to end.
+What natively fails is a failure too, unless --status says how the program is meant to end; status 77 is a program's
+word that it cannot run on this machine, which counts as skipped.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 
+SKIPPED = 77  # as meson has it
 STATS = re.compile(r"^evergreen: (greenlets=.*)$", re.MULTILINE)
 
 
@@ -114,6 +116,9 @@ def main():
     faults = []
     if not options.only_preloaded:
         native = Run(options.command, options.limit)
+        if native.status == SKIPPED and options.status != SKIPPED:
+            print("skipped:", native.stdout)
+            return SKIPPED
         faults += faults_of(native, "native", options)
         if faults:
             print(native.stdout, native.stderr, sep="\n")

@@ -1,0 +1,66 @@
+// Names of hosts, by files or a name server: libc asks the server with calls that pass no shim. Which of them is quick
+// depends on the program, so each learns from its last calls.
+
+#include <netdb.h>
+
+#include "patch/offload.h"
+
+using namespace evergreen;
+using namespace evergreen::patch;
+
+// Waits for a name server, unless no name is asked for.
+SHIM int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** result) {
+  const bool asks = node != nullptr && (hints == nullptr || (hints->ai_flags & AI_NUMERICHOST) == 0);
+  if (!asks) return real.getaddrinfo(node, service, hints, result);
+  static constinit core::CallSite site(core::CallSite::slow);
+  return offloaded(site, [=] { return real.getaddrinfo(node, service, hints, result); });
+}
+
+// Waits for a name server, unless no name is asked for.
+SHIM int getnameinfo(const sockaddr* address, socklen_t size, char* host, socklen_t host_size, char* service,
+                     socklen_t service_size, int flags) {
+  const bool asks = host != nullptr && (flags & NI_NUMERICHOST) == 0;
+  if (!asks) return real.getnameinfo(address, size, host, host_size, service, service_size, flags);
+  static constinit core::CallSite site(core::CallSite::slow);
+  return offloaded(site,
+                   [=] { return real.getnameinfo(address, size, host, host_size, service, service_size, flags); });
+}
+
+// Waits for a name server.
+SHIM hostent* gethostbyname(const char* name) {
+  static constinit core::CallSite site(core::CallSite::slow);
+  return offloaded(site, [=] { return real.gethostbyname(name); });
+}
+
+// Waits for a name server.
+SHIM hostent* gethostbyname2(const char* name, int family) {
+  static constinit core::CallSite site(core::CallSite::slow);
+  return offloaded(site, [=] { return real.gethostbyname2(name, family); });
+}
+
+// Waits for a name server.
+SHIM int gethostbyname_r(const char* name, hostent* entry, char* buffer, size_t size, hostent** result, int* error) {
+  static constinit core::CallSite site(core::CallSite::slow);
+  return offloaded(site, [=] { return real.gethostbyname_r(name, entry, buffer, size, result, error); });
+}
+
+// Waits for a name server.
+SHIM int gethostbyname2_r(const char* name, int family, hostent* entry, char* buffer, size_t size, hostent** result,
+                          int* error) {
+  static constinit core::CallSite site(core::CallSite::slow);
+  return offloaded(site, [=] { return real.gethostbyname2_r(name, family, entry, buffer, size, result, error); });
+}
+
+// Waits for a name server.
+SHIM hostent* gethostbyaddr(const void* address, socklen_t length, int family) {
+  static constinit core::CallSite site(core::CallSite::slow);
+  return offloaded(site, [=] { return real.gethostbyaddr(address, length, family); });
+}
+
+// Waits for a name server.
+SHIM int gethostbyaddr_r(const void* address, socklen_t length, int family, hostent* entry, char* buffer, size_t size,
+                         hostent** result, int* error) {
+  static constinit core::CallSite site(core::CallSite::slow);
+  return offloaded(site,
+                   [=] { return real.gethostbyaddr_r(address, length, family, entry, buffer, size, result, error); });
+}

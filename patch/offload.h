@@ -1,0 +1,37 @@
+// Calls that block the kernel thread, as no descriptor tells when they would return: another carrier goes on with the
+// hub meanwhile (core::SlowCall).
+#pragma once
+
+#include "hub/core/slow_call.h"
+#include "patch/shim.h"
+
+namespace evergreen::patch {
+
+// Returns what call() does, which nearly always blocks; errno is call()'s.
+template <class Call>
+auto offloaded(Call call) {
+  if (!on_greenlet()) return call();
+  const core::SlowCall slow;
+  return call();
+}
+
+// The same for a call that is quick most of the time; `site` learns how long it takes.
+template <class Call>
+auto offloaded(core::CallSite& site, Call call) {
+  if (!on_greenlet()) return call();
+  const core::SlowCall slow(site);
+  return call();
+}
+
+// For a greenlet's call that takes a lock on a file. attempt() does not wait, and fails with EAGAIN or EACCES where
+// call() would have to. Returns what they return; errno as one call() would leave it.
+template <class Attempt, class Call>
+int try_then_offload(Attempt attempt, Call call) {
+  const KeepErrno keep;
+  const int result = attempt();
+  if (result >= 0 || (errno != EAGAIN && errno != EACCES)) return keep(result);
+  const core::SlowCall slow;
+  return keep(call());
+}
+
+}  // namespace evergreen::patch
