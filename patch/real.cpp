@@ -46,6 +46,23 @@ constexpr auto unresolved(int (*)(int, Command, ...)) {
   return resolve_and_call<slot, Command>;
 }
 
+// syscall: at most six arguments follow.
+template <auto slot>
+long resolve_and_call_number(long number, ...) noexcept {
+  resolve();
+  long arguments[6];
+  std::va_list rest;
+  va_start(rest, number);
+  for (long& argument : arguments) argument = va_arg(rest, long);
+  va_end(rest);
+  return (real.*slot)(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+}
+
+template <auto slot>
+constexpr auto unresolved(long (*)(long, ...) noexcept) {
+  return resolve_and_call_number<slot>;
+}
+
 struct Row {
   const char* name;
   const char* version;
