@@ -8,7 +8,6 @@
 
 #include "patch/futex.h"
 
-#include <dlfcn.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
@@ -17,6 +16,7 @@
 
 #include "hub/core/slow_call.h"
 #include "patch/clock.h"
+#include "patch/shared_memory.h"
 #include "patch/shim.h"
 #include "patch/user_memory.h"
 #include "patch/wait_table.h"
@@ -57,13 +57,6 @@ Deadline deadline_of(const Call& call) noexcept {
   return deadline_on(call.is_on_real_time() ? CLOCK_REALTIME : CLOCK_MONOTONIC, *call.time());
 }
 
-// Variables of the program or a library. They are private to the process whatever the call says, as the guards of C++
-// statics, which libstdc++ takes for shared, unless the program has mapped other memory over them.
-bool is_static_variable(const Call& call) noexcept {
-  dl_find_object object;
-  return _dl_find_object(reinterpret_cast<void*>(call.word), &object) == 0;
-}
-
 long park_on(const Call& call, std::uint32_t bits, Deadline deadline) noexcept {
   const core::Runtime runtime;
   Sleeper sleeper(call.address(), Sleeper::Kind::futex, bits);
@@ -74,8 +67,9 @@ long park_on(const Call& call, std::uint32_t bits, Deadline deadline) noexcept {
   return !was_woken && how == core::Wake::timed_out ? fail(ETIMEDOUT) : 0;
 }
 
-// Ends for no reason after a while, which futex(2) allows: there might be another process after all.
-long park_on_static_variable(const Call& call, std::uint32_t bits, Deadline deadline) noexcept {
+// A shared call for memory that is not. Ends for no reason after a while, which futex(2) allows: the memory might have
+// been mapped where we did not see it.
+long park_on_unshared(const Call& call, std::uint32_t bits, Deadline deadline) noexcept {
   const KeepErrno keep;
   const Deadline look_again = Deadline::in(std::chrono::milliseconds(100));
   const long result = park_on(call, bits, std::min(deadline, look_again));
@@ -86,7 +80,7 @@ long wait(const Call& call, std::uint32_t bits) noexcept {
   if (!on_greenlet() || !is_sound(call, bits)) return ask_kernel(call);
   if (!call.is_equal()) return fail(EAGAIN);
   if (call.is_private()) return park_on(call, bits, deadline_of(call));
-  if (is_static_variable(call)) return park_on_static_variable(call, bits, deadline_of(call));
+  if (!is_shared_memory(call.address())) return park_on_unshared(call, bits, deadline_of(call));
   const core::SlowCall slow;
   return ask_kernel(call);
 }

@@ -63,6 +63,22 @@ constexpr auto unresolved(long (*)(long, ...) noexcept) {
   return resolve_and_call_number<slot>;
 }
 
+// mremap: a pointer may follow.
+template <auto slot>
+void* resolve_and_call_mremap(void* from, std::size_t old_size, std::size_t size, int flags, ...) noexcept {
+  resolve();
+  std::va_list rest;
+  va_start(rest, flags);
+  void* to = va_arg(rest, void*);
+  va_end(rest);
+  return (real.*slot)(from, old_size, size, flags, to);
+}
+
+template <auto slot>
+constexpr auto unresolved(void* (*)(void*, std::size_t, std::size_t, int, ...) noexcept) {
+  return resolve_and_call_mremap<slot>;
+}
+
 struct Row {
   const char* name;
   const char* version;
