@@ -57,30 +57,28 @@ Deadline deadline_of(const Call& call) noexcept {
   return deadline_on(call.is_on_real_time() ? CLOCK_REALTIME : CLOCK_MONOTONIC, *call.time());
 }
 
-long park_on(const Call& call, std::uint32_t bits, Deadline deadline) noexcept {
+// Parks until it is woken or the deadline passes. With `look_again` another process might be the one that wakes, though
+// nothing says so: then looks at the word from time to time, ever more seldom. It stays in the table all the while.
+long park_on(const Call& call, std::uint32_t bits, bool look_again, Deadline deadline) noexcept {
   const core::Runtime runtime;
   Sleeper sleeper(call.address(), Sleeper::Kind::futex, bits);
   core::prepare_to_park(sleeper.greenlet);
   if (!add_if_equal(sleeper, static_cast<std::uint32_t>(call.value))) return fail(EAGAIN);
-  const core::Wake how = core::park(sleeper.greenlet, "futex", deadline);
+  core::Wake how;
+  for (auto pause = std::chrono::milliseconds(100);; pause *= 2) {
+    const Deadline until = look_again ? std::min(deadline, Deadline::in(pause)) : deadline;
+    how = core::park(sleeper.greenlet, "futex", until);
+    if (how != core::Wake::timed_out || until == deadline || !call.is_equal()) break;
+  }
   const bool was_woken = !remove(sleeper);
-  return !was_woken && how == core::Wake::timed_out ? fail(ETIMEDOUT) : 0;
-}
-
-// A shared call for memory that is not. Ends for no reason after a while, which futex(2) allows: the memory might have
-// been mapped where we did not see it.
-long park_on_unshared(const Call& call, std::uint32_t bits, Deadline deadline) noexcept {
-  const KeepErrno keep;
-  const Deadline look_again = Deadline::in(std::chrono::milliseconds(100));
-  const long result = park_on(call, bits, std::min(deadline, look_again));
-  return result < 0 && errno == ETIMEDOUT && look_again < deadline ? keep(0L) : result;
+  return !was_woken && how == core::Wake::timed_out && deadline.has_passed() ? fail(ETIMEDOUT) : 0;
 }
 
 long wait(const Call& call, std::uint32_t bits) noexcept {
   if (!on_greenlet() || !is_sound(call, bits)) return ask_kernel(call);
   if (!call.is_equal()) return fail(EAGAIN);
-  if (call.is_private()) return park_on(call, bits, deadline_of(call));
-  if (!is_shared_memory(call.address())) return park_on_unshared(call, bits, deadline_of(call));
+  if (call.is_private()) return park_on(call, bits, false, deadline_of(call));
+  if (!is_shared_memory(call.address())) return park_on(call, bits, true, deadline_of(call));
   const core::SlowCall slow;
   return ask_kernel(call);
 }

@@ -23,21 +23,21 @@ struct Range {
   std::uintptr_t begin, end;
 };
 
+constinit SpinLock ranges_lock;
+
 // Scope of a look at the ranges, which a signal handler that interrupted one must not take.
 class Lock {
  public:
   Lock() noexcept {
-    if (!runtime_.nested()) lock_.lock();
+    if (!runtime_.nested()) ranges_lock.lock();
   }
   ~Lock() {
-    if (!runtime_.nested()) lock_.unlock();
+    if (!runtime_.nested()) ranges_lock.unlock();
   }
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
 
   [[nodiscard]] bool is_held() const noexcept { return !runtime_.nested(); }
-
-  static inline constinit SpinLock lock_{};
 
  private:
   const core::Runtime runtime_;
@@ -121,8 +121,8 @@ bool is_shared_memory(const void* address) noexcept {
   return !lock.is_held() || find([at](Range range) { return range.begin <= at && at < range.end; }).end != 0;
 }
 
-void lock_shared_memory() noexcept { Lock::lock_.lock(); }
-void unlock_shared_memory() noexcept { Lock::lock_.unlock(); }
+void lock_shared_memory() noexcept { ranges_lock.lock(); }
+void unlock_shared_memory() noexcept { ranges_lock.unlock(); }
 
 }  // namespace evergreen::patch
 

@@ -36,4 +36,4 @@ SHIM pid_t gettid() noexcept {
 }
 
 // A handler that ends the process by raising its signal again does it this way.
-SHIM int tgkill(pid_t process, pid_t id, int signal) noexcept { return real.tgkill(process, id_to_signal(id), signal); }
+SHIM int tgkill(pid_t process, pid_t id, int signal) { return real.tgkill(process, id_to_signal(id), signal); }
