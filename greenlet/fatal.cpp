@@ -1,12 +1,13 @@
 #include "greenlet/fatal.h"
 
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+
+#include "greenlet/arch_x86_64.h"
 
 namespace evergreen {
 namespace {
@@ -18,8 +19,7 @@ void write_line(const char* format, std::va_list arguments) noexcept {
   length += std::vsnprintf(line + length, sizeof line - static_cast<std::size_t>(length) - 1, format, arguments);
   if (length > static_cast<int>(sizeof line) - 2) length = static_cast<int>(sizeof line) - 2;
   line[length++] = '\n';
-  // By system call: write(2) is a shim in a preloaded program, and a report must never park.
-  [[maybe_unused]] const long written = syscall(SYS_write, STDERR_FILENO, line, length);
+  arch::write_by_system_call(STDERR_FILENO, line, static_cast<std::size_t>(length));
   errno = saved;
 }
 

@@ -8,7 +8,7 @@ namespace evergreen {
 
 // For lists of waiters and pools: held for some dozen instructions (a pool that grows: for an mmap), never across a
 // park or a switch. The holder may have lost its CPU all the same: who waits for long gives it ours. Threads: any
-// kernel thread. Not from a signal handler, which may have interrupted the holder (see core::Runtime).
+// kernel thread. Not lock() from a signal handler, which may have interrupted the holder (see core::Runtime).
 class SpinLock {
  public:
   void lock() noexcept {
@@ -18,6 +18,7 @@ class SpinLock {
       }
     }
   }
+  bool try_lock() noexcept { return !locked_.exchange(true, std::memory_order_acquire); }
   void unlock() noexcept { locked_.store(false, std::memory_order_release); }
 
  private:

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "greenlet/glibc_layout.h"
+#include "greenlet/tls_block.h"
 
 namespace evergreen {
 namespace {
@@ -95,6 +96,14 @@ void add_live_block(Stack& stack) noexcept {
 void remove_live_block(Stack& stack) noexcept {
   const std::lock_guard guard(state().lock);
   stack.unlink();
+}
+
+bool is_live_thread_id(int id) noexcept {
+  const std::lock_guard guard(state().lock);
+  for (Stack* stack = state().live.first(); stack != nullptr; stack = state().live.after(*stack)) {
+    if (thread_id_of(stack->tls_block()) == id) return true;
+  }
+  return false;
 }
 
 void lock_static_tls() noexcept { state().lock.lock(); }

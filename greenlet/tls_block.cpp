@@ -153,11 +153,13 @@ void draw_thread_ids() noexcept {
   thread_ids.store(random);
 }
 
-int thread_id() noexcept {
+int thread_id_of(std::uintptr_t block) noexcept {
   int id;
-  std::memcpy(&id, bytes(arch::thread_pointer()) + glibc().tid, sizeof id);
+  std::memcpy(&id, bytes(block) + glibc().tid, sizeof id);
   return id;
 }
+
+int thread_id() noexcept { return thread_id_of(arch::thread_pointer()); }
 
 void run_thread_destructors() {
   const std::uintptr_t block = arch::thread_pointer();

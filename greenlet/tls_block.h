@@ -35,7 +35,11 @@ void leave_glibc_lists() noexcept;
 // start, and in a forked child.
 void draw_thread_ids() noexcept;
 
-// The running block's thread id, by which glibc's mutexes know their owner.
+// The running block's thread id, by which glibc's mutexes know their owner; and any block's.
 int thread_id() noexcept;
+int thread_id_of(std::uintptr_t block) noexcept;
+
+// Whether an id is one of those that no kernel thread has.
+constexpr bool is_made_up(int id) noexcept { return id >= 1 << 22; }
 
 }  // namespace evergreen

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <resolv.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -41,6 +42,9 @@ int __poll(pollfd* fds, nfds_t count, int timeout);
 int __select(int count, fd_set* read, fd_set* write, fd_set* except, timeval* timeout);
 int __nanosleep(const timespec* length, timespec* remaining);
 int __sched_yield() noexcept;
+int __sched_getscheduler(pid_t id) noexcept;
+int __sched_setscheduler(pid_t id, int policy, const sched_param* parameters) noexcept;
+int __sched_getparam(pid_t id, sched_param* parameters) noexcept;
 int __pthread_once(pthread_once_t* control, void (*routine)());
 int __pthread_mutex_lock(pthread_mutex_t* mutex) noexcept;
 int __pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept;

@@ -62,6 +62,39 @@ constexpr auto unresolved(int (*)(A, B, C, ...)) {
   return resolve_and_call_third<slot, A, B, C>;
 }
 
+// syscall: at most six arguments follow.
+template <auto slot>
+long resolve_and_call_number(long number, ...) noexcept {
+  resolve();
+  long arguments[6];
+  std::va_list rest;
+  va_start(rest, number);
+  for (long& argument : arguments) argument = va_arg(rest, long);
+  va_end(rest);
+  return (real.*slot)(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+}
+
+template <auto slot>
+constexpr auto unresolved(long (*)(long, ...) noexcept) {
+  return resolve_and_call_number<slot>;
+}
+
+// mremap: a pointer may follow.
+template <auto slot>
+void* resolve_and_call_mremap(void* from, std::size_t old_size, std::size_t size, int flags, ...) noexcept {
+  resolve();
+  std::va_list rest;
+  va_start(rest, flags);
+  void* to = va_arg(rest, void*);
+  va_end(rest);
+  return (real.*slot)(from, old_size, size, flags, to);
+}
+
+template <auto slot>
+constexpr auto unresolved(void* (*)(void*, std::size_t, std::size_t, int, ...) noexcept) {
+  return resolve_and_call_mremap<slot>;
+}
+
 struct Row {
   const char* name;
   const char* version;

@@ -25,7 +25,7 @@ bool is_wall_clock(clockid_t clock) noexcept {
 bool is_usable(const timespec* time) noexcept {
   const int saved = errno;
   int word = 0;
-  const long result = syscall(SYS_futex, &word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, time, nullptr, 0);
+  const long result = real.syscall(SYS_futex, &word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, time, nullptr, 0);
   const bool usable = time != nullptr && result < 0 && errno == EAGAIN;
   errno = saved;
   return usable;

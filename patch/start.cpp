@@ -20,6 +20,7 @@
 #include "hub/core/settings.h"
 #include "patch/fd_traits.h"
 #include "patch/once.h"
+#include "patch/shared_memory.h"
 #include "patch/thread.h"
 #include "patch/wait_table.h"
 
@@ -48,9 +49,11 @@ void before_fork() {
   if (!started()) return;
   lock_static_tls();
   StackPool::lock_all();
+  lock_shared_memory();
 }
 
 void release_locks() {
+  unlock_shared_memory();
   StackPool::unlock_all();
   unlock_static_tls();
 }

@@ -29,7 +29,7 @@ Bucket& bucket_of(const void* address) noexcept {
 }
 static_assert(bucket_count == 1 << 10);
 
-constinit std::atomic<bool> post_was_deferred{false};
+constinit std::atomic<bool> wake_was_deferred{false};
 
 // Precondition: the bucket's lock is held.
 void wake_sleeper(Bucket& bucket, Sleeper& sleeper) noexcept {
@@ -54,20 +54,35 @@ std::size_t wake_matching(Bucket& bucket, std::size_t most, Matches matches) noe
   return woken;
 }
 
-// A handler posted while the hub itself was interrupted. It could not tell which semaphore: all look again.
-void wake_all_semaphores() noexcept {
-  if (!post_was_deferred.exchange(false)) return;
+// A handler posted while the hub itself was interrupted. It could not tell which semaphore or futex: all look again.
+void wake_all_that_look_again() noexcept {
+  if (!wake_was_deferred.exchange(false)) return;
   for (Bucket& bucket : *table) {
     if (bucket.count.load() == 0) continue;
     const std::lock_guard guard(bucket.lock);
-    wake_matching(bucket, SIZE_MAX, [](const Sleeper& sleeper) { return sleeper.kind == Sleeper::Kind::semaphore; });
+    wake_matching(bucket, SIZE_MAX, [](const Sleeper& sleeper) {
+      return sleeper.kind == Sleeper::Kind::semaphore || sleeper.kind == Sleeper::Kind::futex;
+    });
   }
 }
 
-void defer_post() noexcept {
-  post_was_deferred.store(true);
-  hub()->on_wake = wake_all_semaphores;
+void defer_wake() noexcept {
+  wake_was_deferred.store(true);
+  hub()->on_wake = wake_all_that_look_again;
   hub()->wake();
+}
+
+// How many wake_futex() would wake now, for a handler that has interrupted the hub. The hub's own futexes come here
+// too, and mostly find nobody: so it looks, unless the lock is taken, perhaps by the interrupted code.
+std::size_t defer_wake_futex(Bucket& bucket, std::size_t most, auto matches) noexcept {
+  const std::unique_lock guard(bucket.lock, std::try_to_lock);
+  std::size_t found = 0;
+  for (Sleeper* sleeper = guard ? bucket.sleepers.first() : nullptr; sleeper != nullptr && found < most;
+       sleeper = bucket.sleepers.after(*sleeper)) {
+    if (matches(*sleeper)) ++found;
+  }
+  if (found != 0 || !guard) defer_wake();
+  return found;
 }
 
 }  // namespace
@@ -78,6 +93,19 @@ void add(Sleeper& sleeper) noexcept {
   const std::lock_guard guard(bucket.lock);
   sleeper.beaten ? bucket.sleepers.push_front(sleeper) : bucket.sleepers.push_back(sleeper);
   bucket.count.fetch_add(1);
+}
+
+bool add_if_equal(Sleeper& sleeper, std::uint32_t expected) noexcept {
+  const core::Runtime runtime;
+  Bucket& bucket = bucket_of(sleeper.address);
+  const std::lock_guard guard(bucket.lock);
+  bucket.count.fetch_add(1);  // before the look at the word: whoever changes it looks here next
+  if (__atomic_load_n(static_cast<const std::uint32_t*>(sleeper.address), __ATOMIC_SEQ_CST) != expected) {
+    bucket.count.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  bucket.sleepers.push_back(sleeper);
+  return true;
 }
 
 bool remove(Sleeper& sleeper) noexcept {
@@ -103,10 +131,23 @@ std::size_t wake(const void* address, std::size_t most) noexcept {
 void wake_semaphore(const void* address) noexcept {
   if (bucket_of(address).count.load() == 0) return;
   if (core::in_runtime) {
-    defer_post();
+    defer_wake();
   } else {
     wake(address, 1);
   }
+}
+
+std::size_t wake_futex(const void* address, std::size_t most, std::uint32_t bits) noexcept {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  Bucket& bucket = bucket_of(address);
+  if (bucket.count.load(std::memory_order_relaxed) == 0) return 0;
+  const auto matches = [address, bits](const Sleeper& sleeper) {
+    return sleeper.address == address && sleeper.kind == Sleeper::Kind::futex && (sleeper.bits & bits) != 0;
+  };
+  if (core::in_runtime) return defer_wake_futex(bucket, most, matches);
+  const core::Runtime runtime;
+  const std::lock_guard guard(bucket.lock);
+  return wake_matching(bucket, most, matches);
 }
 
 void wake_for_rwlock(const void* address, bool writers_first) noexcept {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "hub/core/park.h"
 
@@ -9,13 +10,15 @@ namespace evergreen::patch {
 
 // One greenlet's (or plain kernel thread's) place in the table; lives on its stack while it waits.
 struct Sleeper : Link<Sleeper> {
-  enum class Kind : unsigned char { lock, reader, semaphore, claim };
+  enum class Kind : unsigned char { lock, reader, semaphore, futex, claim };
 
-  Sleeper(const void* address, Kind kind) : address(address), kind(kind), greenlet(core::current_or_thread()) {}
+  Sleeper(const void* address, Kind kind, std::uint32_t bits = 0)
+      : address(address), kind(kind), bits(bits), greenlet(core::current_or_thread()) {}
 
   const void* const address;
   const Kind kind;
-  bool beaten = false;  // woken once, and somebody else was faster
+  bool beaten = false;       // woken once, and somebody else was faster
+  const std::uint32_t bits;  // of a futex: which wake-ups it takes (FUTEX_WAIT_BITSET)
   core::HubGreenlet& greenlet;
 };
 
@@ -31,6 +34,10 @@ struct Sleeper : Link<Sleeper> {
 // must not park on its own, it would take the wake-up for itself.
 void add(Sleeper& sleeper) noexcept;
 
+// The same for a futex, whose word the program changes behind our back: does nothing and returns false if the word at
+// the sleeper's address is not `expected`. Precondition: the word can be read.
+bool add_if_equal(Sleeper& sleeper, std::uint32_t expected) noexcept;
+
 // Returns whether it was still there; if not, somebody has woken it.
 bool remove(Sleeper& sleeper) noexcept;
 
@@ -40,6 +47,11 @@ std::size_t wake(const void* address, std::size_t most) noexcept;
 // The same for one sleeper on a semaphore, async-signal-safe: where a handler has interrupted the hub, the loop does
 // it.
 void wake_semaphore(const void* address) noexcept;
+
+// Wakes the oldest `most` futex sleepers on `address` that share a bit with `bits`; returns how many. Orders the
+// program's own change of the word, which may be a plain store, before it. Async-signal-safe: where a handler has
+// interrupted the hub, the loop then wakes all futex sleepers, who must expect that anyway (futex(2)).
+std::size_t wake_futex(const void* address, std::size_t most, std::uint32_t bits) noexcept;
 
 // As many as a released rwlock may let in: a writer, and all readers; with `writers_first` only a writer if one waits.
 void wake_for_rwlock(const void* address, bool writers_first) noexcept;

@@ -1,5 +1,5 @@
 // What C++ programs use of <thread>, <mutex>, <condition_variable>, <shared_mutex> and <future>. (Semaphores, latches
-// and atomic waits are made of futex system calls.)
+// and atomic waits are made of futex system calls: atomic_wait.cpp.)
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -113,7 +113,7 @@ struct Slow {
   static inline std::atomic<int> constructed = 0;
 };
 
-// Its guard waits by a futex system call where two threads meet, so only one comes here.
+// Where two threads meet, the guard waits by a futex system call: atomic_wait.cpp.
 CASE(static_local_variables) {
   std::thread([] { static Slow slow; }).join();
   CHECK_EQ(Slow::constructed, 1);
