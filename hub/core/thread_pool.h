@@ -62,6 +62,10 @@ class ThreadPool {
   // Whether the caller is a thread of some pool.
   [[nodiscard]] static bool on_pool_thread() noexcept;
 
+  // In a forked child, before anything else there: empty, as the parent's threads are not there. If a job has forked,
+  // its thread ends with it. common() does this by itself.
+  void restart_after_fork() noexcept;
+
   [[nodiscard]] std::size_t threads() const noexcept;
   [[nodiscard]] std::size_t queued() const noexcept;
 
@@ -84,7 +88,6 @@ class ThreadPool {
   void submit(Job& job);
   int make_thread(Job& first) noexcept;
   void leave() noexcept;
-  void restart_after_fork() noexcept;
 
   const std::size_t most_;
   const std::chrono::nanoseconds patience_;

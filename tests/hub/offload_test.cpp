@@ -1,5 +1,8 @@
 #include "hub/offload.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <memory>
 #include <random>
@@ -291,8 +294,69 @@ TEST_CASE_METHOD(HubFixture, "the child of fork offloads with threads of its own
   join_all();
 }
 
-TEST_CASE_METHOD(HubFixture, "a call may fork: its child ends with it", "[offload]") {
-  const ChildEnd end = offload([] { return in_child([] { return 17; }); });
-  CHECK(end.exited);
-  CHECK(end.code == 17);
+// Its greenlet is the parent's. The thread is the only one of the child, which therefore exits, with 0.
+TEST_CASE_METHOD(HubFixture, "a child that returns from the call that forked it ends", "[offload]") {
+  ThreadPool pool(1, 1h);
+  const pid_t child = offload_to(
+      pool,
+      [&] {
+        const pid_t pid = fork();
+        if (pid == 0) {
+          alarm(30);
+          pool.restart_after_fork();
+        }
+        return pid;
+      },
+      never);
+  int status = -1;
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+}
+
+namespace {
+
+// Blocks until all that the pool's one thread has been given so far is done.
+void await_pool(ThreadPool& pool) {
+  std::thread last([&] {
+    offload_to(
+        pool, [] {}, never);
+  });
+  last.join();
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(HubFixture, "a call that is done when its deadline passes counts as done", "[offload]") {
+  ThreadPool pool(1, 1h);
+  Gate gate(2);
+  End end{};
+  core::HubGreenlet& caller = spawn([&] {
+    end = end_of(
+        pool, [&] { gate.pass(); }, Deadline::in(1ms));
+  });
+  spawn([&] {
+    // Always ready, so we run between the end of that park and its greenlet.
+    while (caller.parking != core::HubGreenlet::timed_out) core::yield();
+    gate.pass();
+    await_pool(pool);
+  });
+  join_all();
+  CHECK(end == End::result);
+}
+
+TEST_CASE_METHOD(HubFixture, "a greenlet that is ended as its call is done is ended", "[offload]") {
+  ThreadPool pool(1, 1h);
+  Gate gate(2);
+  End end{};
+  core::HubGreenlet& caller = spawn([&] {
+    end = end_of(
+        pool, [&] { gate.pass(); }, never);
+  });
+  core::yield();
+  wake_up(caller, Wake::interrupted);
+  gate.pass();
+  await_pool(pool);
+  join_all();
+  CHECK(end == End::exit);
+  CHECK(Token::alive == 0);
 }

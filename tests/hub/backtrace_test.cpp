@@ -1,0 +1,209 @@
+#include "hub/core/backtrace.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "hub/core/stack_sample.h"
+#include "tests/hub/blocked_code.h"
+#include "tests/support/catch.h"
+#include "tests/support/process.h"
+
+using namespace evergreen;
+using namespace evergreen::test;
+using namespace std::chrono_literals;
+using core::Frame;
+
+namespace {
+
+pid_t thread_id() { return static_cast<pid_t>(syscall(SYS_gettid)); }
+
+// Another thread at work, until it is told to end.
+class Worker {
+ public:
+  explicit Worker(std::function<long()> body)
+      : thread_([this, body] {
+          tid_ = thread_id();
+          result = body();
+        }) {
+    while (tid_ == 0) std::this_thread::yield();
+  }
+  ~Worker() { join(); }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void join() {
+    if (thread_.joinable()) thread_.join();
+  }
+  [[nodiscard]] pid_t tid() const { return tid_; }
+
+  long result = 0;
+
+ private:
+  std::atomic<pid_t> tid_{0};
+  std::thread thread_;
+};
+
+void await_sleep(pid_t thread) {
+  for (std::string line;;) {
+    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/syscall");
+    if (std::getline(file, line) && line.find("running") == line.npos) {
+      // Sleeping in read (0) or poll (7), not in what the start of a thread waits for.
+      if (line.starts_with("0 ") || line.starts_with("7 ")) return;
+    }
+    std::this_thread::sleep_for(1ms);
+  }
+}
+
+// A thread that runs may get no CPU for longer than a sample waits: then once more.
+std::vector<Frame> backtrace_of(pid_t thread) {
+  std::vector<Frame> frames;
+  for (int i = 0; i < 50 && frames.empty(); ++i) frames = core::take_backtrace(thread);
+  return frames;
+}
+
+std::string text_of(const std::vector<Frame>& frames) {
+  std::string text;
+  for (const Frame& frame : frames) text += frame.text() + "\n";
+  return text;
+}
+
+// The names one after the other, with others in between or not.
+bool in_order(const std::vector<Frame>& frames, std::initializer_list<const char*> names) {
+  auto at = frames.begin();
+  for (const char* name : names) {
+    at = std::find_if(at, frames.end(), [&](const Frame& frame) { return frame.name.find(name) != std::string::npos; });
+    if (at == frames.end()) return false;
+    ++at;
+  }
+  return true;
+}
+
+using Outer = long (*)(const Work&);
+struct Flavour {
+  Outer outer;
+  const char* name;
+};
+constexpr Flavour flavours[] = {{outer_O2, "outer_O2"}, {outer_O0, "outer_O0"}};
+
+std::atomic<int> urgent{0};
+void count_urgent(int) { ++urgent; }
+
+}  // namespace
+
+TEST_CASE("the backtrace of a thread that computes", "[backtrace]") {
+  const Flavour flavour = GENERATE(flavours[0], flavours[1]);
+  std::atomic<bool> stop = false, begun = false;
+  Worker worker([&] { return flavour.outer({Work::computes, -1, &stop, &begun}); });
+  while (!begun) std::this_thread::yield();
+  const std::vector<Frame> frames = backtrace_of(worker.tid());
+  stop = true;
+  worker.join();
+  INFO(text_of(frames));
+  CHECK(in_order(frames, {"compute", "middle", flavour.name, "thread"}));
+  const auto compute =
+      std::find_if(frames.begin(), frames.end(), [](const Frame& f) { return f.name.find("compute") != f.name.npos; });
+  REQUIRE(compute != frames.end());
+  // Before it are only what it calls of std::, where that is not inlined.
+  CHECK(std::all_of(frames.begin(), compute, [](const Frame& f) { return f.is_ours_or_libcs(); }));
+  CHECK_FALSE(compute->is_ours_or_libcs());
+  CHECK(compute->file == "blocked_code.cpp");
+  CHECK(compute->line >= 15);
+  CHECK(compute->line <= 20);
+  CHECK(worker.result >= 0);
+}
+
+TEST_CASE("the backtrace of a thread that sleeps in the kernel, which notices nothing", "[backtrace]") {
+  const Flavour flavour = GENERATE(flavours[0], flavours[1]);
+  const bool polls = GENERATE(false, true);  // poll fails with EINTR after any signal, SA_RESTART or not
+  int fds[2];
+  REQUIRE(pipe(fds) == 0);
+  std::vector<Frame> frames;
+  Worker worker([&] { return flavour.outer({polls ? Work::polls : Work::reads, fds[0], nullptr, nullptr}); });
+  await_sleep(worker.tid());
+  frames = core::take_backtrace(worker.tid());
+  CHECK(write(fds[1], "x", 1) == 1);
+  worker.join();
+  close(fds[0]);
+  close(fds[1]);
+  INFO(text_of(frames));
+  CHECK(in_order(frames, {polls ? "poll_for_byte" : "read_byte", "middle", flavour.name, "thread"}));
+  CHECK(worker.result == 'x');
+  REQUIRE_FALSE(frames.empty());
+  CHECK(frames[0].is_ours_or_libcs());
+  CHECK(text_of(frames).find("middle(evergreen::test::Work const&) at blocked_code.cpp:3") != std::string::npos);
+}
+
+TEST_CASE("the program's SIGURG is its own again after a sample, and handed to it meanwhile", "[backtrace]") {
+  struct sigaction mine {
+  }, before{}, now{};
+  mine.sa_handler = count_urgent;
+  sigaction(SIGURG, &mine, &before);
+  urgent = 0;
+  std::atomic<bool> stop = false, begun = false;
+  Worker worker([&] { return outer_O2({Work::computes, -1, &stop, &begun}); });
+  Worker sender([&] {
+    long sent = 0;
+    for (; !stop; ++sent) {
+      raise(SIGURG);
+      std::this_thread::yield();
+    }
+    return sent;
+  });
+  while (!begun) std::this_thread::yield();
+  int taken = 0;
+  for (int i = 0; i < 20; ++i) taken += backtrace_of(worker.tid()).empty() ? 0 : 1;
+  stop = true;
+  worker.join();
+  sender.join();
+  sigaction(SIGURG, &before, &now);
+  CHECK(now.sa_handler == count_urgent);
+  CHECK(taken == 20);
+  CHECK(urgent == sender.result);
+}
+
+TEST_CASE("a thread that blocks SIGURG while it computes has no backtrace", "[backtrace]") {
+  std::atomic<bool> stop = false, begun = false;
+  Worker worker([&] {
+    sigset_t urg;
+    sigemptyset(&urg);
+    sigaddset(&urg, SIGURG);
+    pthread_sigmask(SIG_BLOCK, &urg, nullptr);
+    return outer_O2({Work::computes, -1, &stop, &begun});
+  });
+  while (!begun) std::this_thread::yield();
+  CHECK(core::take_backtrace(worker.tid()).empty());
+  stop = true;
+}
+
+TEST_CASE("a thread that is gone has no backtrace", "[backtrace]") {
+  Worker worker([] { return 0; });
+  worker.join();
+  while (access(("/proc/self/task/" + std::to_string(worker.tid())).c_str(), F_OK) == 0) std::this_thread::yield();
+  CHECK(core::take_backtrace(worker.tid()).empty());
+}
+
+TEST_CASE("a backtrace leaves no descriptor open", "[backtrace]") {
+  std::atomic<bool> stop = false, begun = false;
+  Worker worker([&] { return outer_O2({Work::computes, -1, &stop, &begun}); });
+  while (!begun) std::this_thread::yield();
+  const std::size_t before = open_descriptors();
+  CHECK_FALSE(backtrace_of(worker.tid()).empty());
+  CHECK(open_descriptors() == before);
+  stop = true;
+}
+
+TEST_CASE("memory that is not there is read as far as it is", "[backtrace]") {
+  char here[100] = "text";
+  char copy[100] = "";
+  CHECK(core::read_memory(reinterpret_cast<std::uint64_t>(here), copy, sizeof copy) == sizeof copy);
+  CHECK(std::string(copy) == "text");
+  CHECK(core::read_memory(8, copy, sizeof copy) == 0);
+}

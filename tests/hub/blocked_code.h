@@ -1,0 +1,19 @@
+#pragma once
+
+#include <atomic>
+
+namespace evergreen::test {
+
+struct Work {
+  enum Kind { computes, reads, polls } kind;
+  int fd = -1;
+  const std::atomic<bool>* stop = nullptr;
+  std::atomic<bool>* begun = nullptr;
+};
+
+// Do the work in a function of that name (compute, read_byte, poll_for_byte), called by middle(). Return the byte that
+// was read, or a negative number on failure.
+long outer_O2(const Work& work);
+long outer_O0(const Work& work);
+
+}  // namespace evergreen::test
