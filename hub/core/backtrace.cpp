@@ -26,18 +26,6 @@ std::string demangled(const char* name) {
   return text != nullptr ? text.get() : name;
 }
 
-// What the dynamic linker knows: exported functions.
-Frame frame_without_libdw(std::uint64_t pc) {
-  Frame frame;
-  frame.pc = frame.function = pc;
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<void*>(pc), &info) == 0) return frame;
-  frame.module = base_name(info.dli_fname);
-  frame.name = demangled(info.dli_sname);
-  if (info.dli_saddr != nullptr) frame.function = reinterpret_cast<std::uint64_t>(info.dli_saddr);
-  return frame;
-}
-
 // The attribute of an inlined call: where in the function it was called.
 bool line_of_call(Dwarf_Die& call, Dwarf_Die& unit, Frame& frame) {
   const Libdw& dw = *libdw();
@@ -90,6 +78,17 @@ Frame frame_of(const Call& call, const Unwinder& unwinder) {
 }
 
 }  // namespace
+
+Frame frame_without_libdw(std::uint64_t pc) {
+  Frame frame;
+  frame.pc = frame.function = pc;
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<void*>(pc), &info) == 0) return frame;
+  frame.module = base_name(info.dli_fname);
+  frame.name = demangled(info.dli_sname);
+  if (info.dli_saddr != nullptr) frame.function = reinterpret_cast<std::uint64_t>(info.dli_saddr);
+  return frame;
+}
 
 bool Frame::is_ours_or_libcs() const {
   constexpr std::array<std::string_view, 8> libraries{"libevergreen", "libc.so",    "libc-",     "libpthread",

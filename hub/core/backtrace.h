@@ -33,4 +33,7 @@ struct Frame {
 // Allocates, opens files. Threads: one at a time.
 std::vector<Frame> take_backtrace(pid_t thread);
 
+// What the dynamic linker knows of a pc: its library, and the exported function around or before it.
+Frame frame_without_libdw(std::uint64_t pc);
+
 }  // namespace evergreen::core

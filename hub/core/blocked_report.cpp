@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "greenlet/fatal.h"
+#include "hub/core/libdw.h"
 
 namespace evergreen::core {
 namespace {
 
 constexpr std::chrono::seconds between_reports(1);
-constexpr std::size_t most_places = 4096;  // code that is made at run time may have any number
-constexpr std::size_t room_of_report = 480;
+constexpr std::size_t most_places = 4096;    // code that is made at run time may have any number
+constexpr std::size_t room_of_report = 470;  // of report()'s 512
 constexpr std::size_t longest_name = 80;
 
 std::string length(std::chrono::nanoseconds time) {
@@ -26,21 +28,29 @@ std::string shortened(Frame frame) {
 
 void report_or_throw(const Blocked& blocked) {
   static auto* const places = new BlockedPlaces;  // never destroyed: the monitor runs until the process is gone
-  const std::vector<Frame> frames = blamed(take_backtrace(blocked.carrier));
-  const auto users = std::find_if(frames.begin(), frames.end(), [](const Frame& f) { return !f.is_ours_or_libcs(); });
-  const std::uint64_t function = users != frames.end() ? users->function : 0;
-  const BlockedPlaces::Place& place = places->note(function, blocked);
-  if (!places->is_due(function, BlockedPlaces::Clock::now())) return;
-  report("%s", blocked_line(blocked, place, frames, room_of_report).c_str());
+  const Blamed blamed = blame(take_backtrace(blocked.carrier));
+  const BlockedPlaces::Place& place = places->note(blamed.place, blocked);
+  if (!places->is_due(blamed.place, BlockedPlaces::Clock::now())) return;
+  static const bool has_libdw = libdw() != nullptr;
+  report("%s%s", blocked_line(blocked, place, blamed.frames, room_of_report).c_str(),
+         has_libdw ? "" : "; install libdw1");
 }
 
 }  // namespace
 
-std::vector<Frame> blamed(std::vector<Frame> frames) {
-  const auto users = std::find_if(frames.begin(), frames.end(), [](const Frame& f) { return !f.is_ours_or_libcs(); });
-  if (users == frames.end()) return {};
-  frames.erase(frames.begin(), users == frames.begin() ? users : users - 1);
-  return frames;
+Blamed blame(std::vector<Frame> frames) {
+  if (frames.empty()) return {};
+  Blamed blamed;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    if (frames[i].is_ours_or_libcs()) continue;
+    if (blamed.place == 0) {
+      blamed.place = frames[i].function;
+      if (i != 0) blamed.frames.push_back(frames[i - 1]);
+    }
+    blamed.frames.push_back(std::move(frames[i]));
+  }
+  if (blamed.place == 0) blamed = {frames[0].function, {frames[0]}};
+  return blamed;
 }
 
 const BlockedPlaces::Place& BlockedPlaces::note(std::uint64_t function, const Blocked& blocked) {

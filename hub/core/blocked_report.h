@@ -33,9 +33,14 @@ struct Blocked {
 // Costs what take_backtrace() does, also where nothing is written. errno is not kept. Threads: the monitor.
 void report_blocked(const Blocked& blocked) noexcept;
 
-// The call of user's code that is to blame, with its callers, and before it the call into libc that it made, if any.
-// Empty if there is no user's code.
-std::vector<Frame> blamed(std::vector<Frame> frames);
+// The user's call that is to blame, with its callers, and before it the call into a library that it made, if any; no
+// other calls of libraries. `place` is its function. Where no user's code is known: the innermost call alone. Nothing
+// of nothing, at place 0.
+struct Blamed {
+  std::uint64_t place = 0;
+  std::vector<Frame> frames;
+};
+Blamed blame(std::vector<Frame> frames);
 
 // What has been seen so far, by place: a function.
 class BlockedPlaces {

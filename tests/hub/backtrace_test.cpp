@@ -11,9 +11,11 @@
 #include <string>
 #include <thread>
 
+#include "greenlet/arch_x86_64.h"
 #include "hub/core/stack_sample.h"
 #include "tests/hub/blocked_code.h"
 #include "tests/support/catch.h"
+#include "tests/support/lambda_greenlet.h"
 #include "tests/support/process.h"
 
 using namespace evergreen;
@@ -198,6 +200,47 @@ TEST_CASE("a backtrace leaves no descriptor open", "[backtrace]") {
   CHECK_FALSE(backtrace_of(worker.tid()).empty());
   CHECK(open_descriptors() == before);
   stop = true;
+}
+
+TEST_CASE("what the dynamic linker knows will do without libdw", "[backtrace]") {
+  const Frame frame = core::frame_without_libdw(reinterpret_cast<std::uint64_t>(&getppid) + 1);
+  CHECK(frame.name == "getppid");
+  CHECK(frame.function == frame.pc - 1);
+  CHECK(frame.is_ours_or_libcs());
+  const Frame nowhere = core::frame_without_libdw(0x4711);
+  CHECK(nowhere.text() == "0x4711");
+}
+
+TEST_CASE("the backtrace of a greenlet ends with its stack", "[backtrace]") {
+  const Flavour flavour = GENERATE(flavours[0], flavours[1]);
+  const bool reads = GENERATE(false, true);
+  int fds[2];
+  REQUIRE(pipe(fds) == 0);
+  std::atomic<bool> stop = false, begun = false;
+  require_glibc();
+  Worker worker([&] {
+    StackScope stack;
+    ThreadGreenlet caller;
+    long result = 0;
+    LambdaGreenlet greenlet(*stack, arch::thread_pointer(), [&]() -> RawGreenlet& {
+      result = flavour.outer({reads ? Work::reads : Work::computes, fds[0], &stop, &begun});
+      return caller;
+    });
+    RawGreenlet::switch_to(caller, greenlet);
+    return result;
+  });
+  if (reads) await_sleep(worker.tid());
+  while (!reads && !begun) std::this_thread::yield();
+  const std::vector<Frame> frames = backtrace_of(worker.tid());
+  stop = true;
+  CHECK(write(fds[1], "x", 1) == 1);
+  worker.join();
+  close(fds[0]);
+  close(fds[1]);
+  INFO(text_of(frames));
+  CHECK(in_order(frames, {reads ? "read_byte" : "compute", "middle", flavour.name, "boost::context"}));
+  CHECK_FALSE(in_order(frames, {"switch_to"}));
+  CHECK(worker.result >= 0);
 }
 
 TEST_CASE("memory that is not there is read as far as it is", "[backtrace]") {

@@ -76,13 +76,21 @@ TEST_CASE("the line of a report", "[blocked]") {
 }
 
 TEST_CASE("to blame is the innermost call of user's code, and what it called in libc", "[blocked]") {
-  const auto blamed = core::blamed({frame("__syscall_cancel", "libc.so.6"), frame("read", "libc.so.6"), frame("handle"),
-                                    frame("qsort", "libc.so.6"), frame("main")});
-  REQUIRE(blamed.size() == 4);
-  CHECK(blamed[0].name == "read");
-  CHECK(blamed[1].name == "handle");
-  CHECK(core::blamed({frame("fib"), frame("main")}).size() == 2);
-  CHECK(core::blamed({frame("epoll_wait", "libc.so.6"), frame("run", "libevergreen.so")}).empty());
+  Frame handle = frame("handle");
+  handle.function = here;
+  const auto blamed = core::blame({frame("__syscall_cancel", "libc.so.6"), frame("read", "libc.so.6"), handle,
+                                   frame("qsort", "libc.so.6"), frame("main")});
+  CHECK(blamed.place == here);
+  REQUIRE(blamed.frames.size() == 3);
+  CHECK(blamed.frames[0].name == "read");
+  CHECK(blamed.frames[1].name == "handle");
+  CHECK(blamed.frames[2].name == "main");
+  CHECK(core::blame({handle, frame("main")}).frames.size() == 2);
+  CHECK(core::blame({frame("std::sort<int*>(int*, int*)"), handle}).place == here);
+  const auto ours = core::blame({frame("epoll_wait", "libc.so.6"), frame("run", "libevergreen.so")});
+  CHECK(ours.place == 1);
+  CHECK(ours.frames.size() == 1);
+  CHECK(core::blame({}).frames.empty());
 }
 
 TEST_CASE("a report names the function, once a second", "[blocked]") {
