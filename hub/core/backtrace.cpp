@@ -26,67 +26,85 @@ std::string demangled(const char* name) {
   return text != nullptr ? text.get() : name;
 }
 
-// The attribute of an inlined call: where in the function it was called.
-bool line_of_call(Dwarf_Die& call, Dwarf_Die& unit, Frame& frame) {
-  const Libdw& dw = *libdw();
-  Dwarf_Attribute attribute;
-  Dwarf_Word line = 0, index = 0;
-  Dwarf_Files* files = nullptr;
-  if (dw.dwarf_formudata(dw.dwarf_attr(&call, DW_AT_call_line, &attribute), &line) != 0) return false;
-  if (dw.dwarf_formudata(dw.dwarf_attr(&call, DW_AT_call_file, &attribute), &index) != 0) return false;
-  if (dw.dwarf_getsrcfiles(&unit, &files, nullptr) != 0) return false;
-  frame.file = base_name(dw.dwarf_filesrc(files, index, nullptr, nullptr));
-  frame.line = static_cast<int>(line);
-  return true;
-}
-
-using Scopes = std::unique_ptr<Dwarf_Die[], void (*)(void*)>;
-
-// The line in the function that `frame` names: of an inlined call the outermost, since its own line may be anywhere.
-void find_line(Dwfl_Module* module, std::uint64_t address, Frame& frame) {
-  const Libdw& dw = *libdw();
-  Dwarf_Addr bias = 0;
-  Dwarf_Die* unit = dw.dwfl_module_addrdie(module, address, &bias);
-  Dwarf_Die *innermost = nullptr, *around = nullptr;
-  int count = unit == nullptr ? 0 : dw.dwarf_getscopes(unit, address - bias, &innermost);
-  const Scopes own_innermost(innermost, std::free);
-  // What getscopes says of an inlined call's surroundings is where that function is defined, not where it is called.
-  count = count > 0 ? dw.dwarf_getscopes_die(&innermost[0], &around) : 0;
-  const Scopes own_around(around, std::free);
-  Dwarf_Die* inlined = nullptr;
-  for (int i = 0; i < count && dw.dwarf_tag(&around[i]) != DW_TAG_subprogram; ++i) {
-    if (dw.dwarf_tag(&around[i]) == DW_TAG_inlined_subroutine) inlined = &around[i];
+// The calls at one pc: those that were inlined into a function, and it.
+class CallsAt {
+ public:
+  CallsAt(const Call& call, const Unwinder& unwinder)
+      : address_(call.is_return ? call.pc - 1 : call.pc), module_(unwinder.module_of(address_)) {
+    frame_.pc = call.pc;
+    if (module_ == nullptr) return;
+    frame_.module =
+        base_name(dw_.dwfl_module_info(module_, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr));
+    unit_ = dw_.dwfl_module_addrdie(module_, address_, &bias_);
+    Dwfl_Line* line = dw_.dwfl_module_getsrc(module_, address_);
+    if (line == nullptr) return;
+    set_file(dw_.dwfl_lineinfo(line, nullptr, &frame_.line, nullptr, nullptr, nullptr));
   }
-  if (inlined != nullptr && line_of_call(*inlined, *unit, frame)) return;
-  Dwfl_Line* line = dw.dwfl_module_getsrc(module, address);
-  if (line != nullptr) frame.file = base_name(dw.dwfl_lineinfo(line, nullptr, &frame.line, nullptr, nullptr, nullptr));
-}
 
-Frame frame_of(const Call& call, const Unwinder& unwinder) {
-  const Libdw& dw = *libdw();
-  Frame frame;
-  frame.pc = frame.function = call.pc;
-  const std::uint64_t address = call.is_return ? call.pc - 1 : call.pc;
-  Dwfl_Module* module = unwinder.module_of(address);
-  if (module == nullptr) return frame;
-  frame.module = base_name(dw.dwfl_module_info(module, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr));
-  const char* name = nullptr;
-  if (const std::uint64_t function = unwinder.function_of(address, &name)) frame.function = function;
-  frame.name = demangled(name);
-  find_line(module, address, frame);
-  return frame;
-}
+  void add_to(std::vector<Frame>& frames, const char* function) {
+    if (unit_ != nullptr) add_inlined(frames);
+    frame_.name = demangled(function);
+    frames.push_back(frame_);
+  }
+
+ private:
+  using Dies = std::unique_ptr<Dwarf_Die[], void (*)(void*)>;
+
+  void set_file(const char* path) {
+    frame_.file = base_name(path);
+    frame_.in_library_header = std::string_view(path == nullptr ? "" : path).find("/include/c++/") != std::string::npos;
+  }
+
+  void add_inlined(std::vector<Frame>& frames) {
+    Dwarf_Die *innermost = nullptr, *around = nullptr;
+    int count = dw_.dwarf_getscopes(unit_, address_ - bias_, &innermost);
+    const Dies own_innermost(innermost, std::free);
+    // What getscopes says of an inlined call's surroundings is where that function is defined, not where it is called.
+    count = count > 0 ? dw_.dwarf_getscopes_die(&innermost[0], &around) : 0;
+    const Dies own_around(around, std::free);
+    for (int i = 0; i < count && dw_.dwarf_tag(&around[i]) != DW_TAG_subprogram; ++i) {
+      if (dw_.dwarf_tag(&around[i]) != DW_TAG_inlined_subroutine) continue;
+      frame_.name = name_of(around[i]);
+      frames.push_back(frame_);
+      go_to_caller_of(around[i]);
+    }
+  }
+
+  std::string name_of(Dwarf_Die& call) const {
+    Dwarf_Attribute attribute;
+    const char* mangled = dw_.dwarf_formstring(dw_.dwarf_attr_integrate(&call, DW_AT_linkage_name, &attribute));
+    return demangled(mangled != nullptr ? mangled : dw_.dwarf_diename(&call));
+  }
+
+  void go_to_caller_of(Dwarf_Die& call) {
+    Dwarf_Attribute attribute;
+    Dwarf_Word line = 0, index = 0;
+    Dwarf_Files* files = nullptr;
+    frame_.file.clear();
+    if (dw_.dwarf_formudata(dw_.dwarf_attr(&call, DW_AT_call_line, &attribute), &line) != 0) return;
+    if (dw_.dwarf_formudata(dw_.dwarf_attr(&call, DW_AT_call_file, &attribute), &index) != 0) return;
+    if (dw_.dwarf_getsrcfiles(unit_, &files, nullptr) != 0) return;
+    set_file(dw_.dwarf_filesrc(files, index, nullptr, nullptr));
+    frame_.line = static_cast<int>(line);
+  }
+
+  const Libdw& dw_ = *libdw();
+  const std::uint64_t address_;
+  Dwfl_Module* const module_;
+  Dwarf_Die* unit_ = nullptr;
+  Dwarf_Addr bias_ = 0;
+  Frame frame_;  // of the call that is added next
+};
 
 }  // namespace
 
 Frame frame_without_libdw(std::uint64_t pc) {
   Frame frame;
-  frame.pc = frame.function = pc;
+  frame.pc = pc;
   Dl_info info{};
   if (dladdr(reinterpret_cast<void*>(pc), &info) == 0) return frame;
   frame.module = base_name(info.dli_fname);
   frame.name = demangled(info.dli_sname);
-  if (info.dli_saddr != nullptr) frame.function = reinterpret_cast<std::uint64_t>(info.dli_saddr);
   return frame;
 }
 
@@ -96,8 +114,10 @@ bool Frame::is_ours_or_libcs() const {
   for (const std::string_view library : libraries) {
     if (module.starts_with(library)) return true;
   }
-  return name.starts_with("std::");
+  return in_library_header || name.starts_with("std::");
 }
+
+std::string Frame::place() const { return name.empty() ? text() : name + " in " + module; }
 
 std::string Frame::text() const {
   std::string text = name;
@@ -118,7 +138,9 @@ std::vector<Frame> take_backtrace(pid_t thread) {
   if (unwinder == nullptr) return {frame_without_libdw(sample->registers[StackSample::pc])};
   unwinder->refresh();
   std::vector<Frame> frames;
-  for (const Call& call : unwinder->unwind(*sample)) frames.push_back(frame_of(call, *unwinder));
+  for (const Call& call : unwinder->unwind(*sample)) {
+    CallsAt(call, *unwinder).add_to(frames, unwinder->name_of(call.is_return ? call.pc - 1 : call.pc));
+  }
   return frames;
 }
 

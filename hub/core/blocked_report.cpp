@@ -43,19 +43,19 @@ Blamed blame(std::vector<Frame> frames) {
   Blamed blamed;
   for (std::size_t i = 0; i < frames.size(); ++i) {
     if (frames[i].is_ours_or_libcs()) continue;
-    if (blamed.place == 0) {
-      blamed.place = frames[i].function;
+    if (blamed.frames.empty()) {
+      blamed.place = frames[i].place();
       if (i != 0) blamed.frames.push_back(frames[i - 1]);
     }
     blamed.frames.push_back(std::move(frames[i]));
   }
-  if (blamed.place == 0) blamed = {frames[0].function, {frames[0]}};
+  if (blamed.frames.empty()) blamed = {frames[0].place(), {frames[0]}};
   return blamed;
 }
 
-const BlockedPlaces::Place& BlockedPlaces::note(std::uint64_t function, const Blocked& blocked) {
-  if (places_.size() >= most_places && !places_.contains(function)) places_.clear();
-  Place& place = places_[function];
+const BlockedPlaces::Place& BlockedPlaces::note(const std::string& name, const Blocked& blocked) {
+  if (places_.size() >= most_places && !places_.contains(name)) places_.clear();
+  Place& place = places_[name];
   if (place.times == 0 || place.last_turn != blocked.turn) ++place.times;
   place.last_turn = blocked.turn;
   if (last_turn_ != blocked.turn) counted_ = std::chrono::nanoseconds(0);
@@ -65,8 +65,8 @@ const BlockedPlaces::Place& BlockedPlaces::note(std::uint64_t function, const Bl
   return place;
 }
 
-bool BlockedPlaces::is_due(std::uint64_t function, Clock::time_point now) {
-  Place& place = places_[function];
+bool BlockedPlaces::is_due(const std::string& name, Clock::time_point now) {
+  Place& place = places_[name];
   if (place.reported && now - place.last_report < between_reports) return false;
   place.reported = true;
   place.last_report = now;

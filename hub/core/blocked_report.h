@@ -37,7 +37,7 @@ void report_blocked(const Blocked& blocked) noexcept;
 // other calls of libraries. `place` is its function. Where no user's code is known: the innermost call alone. Nothing
 // of nothing, at place 0.
 struct Blamed {
-  std::uint64_t place = 0;
+  std::string place;
   std::vector<Frame> frames;
 };
 Blamed blame(std::vector<Frame> frames);
@@ -55,14 +55,14 @@ class BlockedPlaces {
     bool reported = false;
   };
 
-  // Adds a look at `function`, the function that is to blame.
-  const Place& note(std::uint64_t function, const Blocked& blocked);
+  // Adds a look at a function that is to blame.
+  const Place& note(const std::string& name, const Blocked& blocked);
 
   // Whether a line about it is due; notes that it is then written.
-  bool is_due(std::uint64_t function, Clock::time_point now);
+  bool is_due(const std::string& name, Clock::time_point now);
 
  private:
-  std::map<std::uint64_t, Place> places_;
+  std::map<std::string, Place> places_;
   std::uint64_t last_turn_ = 0;
   std::chrono::nanoseconds counted_{0};  // of last_turn_
 };

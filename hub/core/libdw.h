@@ -17,6 +17,7 @@ namespace evergreen::core {
   FUNCTION(dwfl_addrmodule) FUNCTION(dwfl_module_info) FUNCTION(dwfl_module_addrinfo) \
   FUNCTION(dwfl_module_addrdie) FUNCTION(dwfl_module_getsrc) FUNCTION(dwfl_lineinfo) \
   FUNCTION(dwarf_getscopes) FUNCTION(dwarf_getscopes_die) FUNCTION(dwarf_tag) FUNCTION(dwarf_attr) \
+  FUNCTION(dwarf_attr_integrate) FUNCTION(dwarf_diename) FUNCTION(dwarf_formstring) \
   FUNCTION(dwarf_formudata) FUNCTION(dwarf_getsrcfiles) FUNCTION(dwarf_filesrc)
 // clang-format on
 

@@ -22,6 +22,7 @@ namespace evergreen::core {
 namespace {
 
 constexpr std::size_t page = 4096;
+constexpr std::uint64_t red_zone = 128;
 constexpr auto patience = std::chrono::milliseconds(200);
 
 // One request at a time, from the sampler to the handler.
@@ -32,7 +33,11 @@ constinit StackSample* asked_sample = nullptr;
 struct sigaction of_program {};
 
 void copy_stack(StackSample& sample) noexcept {
-  sample.size = read_memory(sample.registers[StackSample::rsp], sample.bytes.data(), sample.bytes.size());
+  for (const std::uint64_t below : {red_zone, std::uint64_t{0}}) {  // the red zone may reach into a guard page
+    sample.low = sample.registers[StackSample::rsp] - below;
+    sample.size = read_memory(sample.low, sample.bytes.data(), sample.bytes.size());
+    if (sample.size != 0) return;
+  }
 }
 
 void copy_registers(const ucontext_t& from, StackSample& to) noexcept {
@@ -164,7 +169,6 @@ std::size_t read_memory(std::uint64_t address, void* to, std::size_t size) noexc
 }
 
 bool StackSample::read(std::uint64_t address, std::uint64_t& word) const noexcept {
-  const std::uint64_t low = registers[rsp];
   if (address < low || size < sizeof word || address - low > size - sizeof word) return false;
   std::memcpy(&word, bytes.data() + (address - low), sizeof word);
   return true;

@@ -29,7 +29,8 @@ struct StackSample {
 
   std::array<std::uint64_t, count> registers;
   std::uint32_t known;  // bit n: registers[n] is
-  std::size_t size;     // bytes of the stack from rsp upwards: up to `room`, or to the end of its mapping
+  std::uint64_t low;    // where `bytes` begins: below rsp, as functions use 128 bytes there (psABI, red zone)
+  std::size_t size;     // of the stack from there upwards: up to `room`, or to the end of its mapping
   std::array<std::byte, room> bytes;
 
   void set(Register which, std::uint64_t value) noexcept {

@@ -45,15 +45,22 @@ void Unwinder::refresh() {
   if (!attached_) attached_ = dw_.dwfl_attach_state(session_, nullptr, getpid(), &callbacks, this);
 }
 
-std::uint64_t Unwinder::function_of(std::uint64_t address, const char** name) const {
+const char* Unwinder::name_of(std::uint64_t address) const {
   Dwfl_Module* module = module_of(address);
   GElf_Off offset = 0;
   GElf_Sym symbol;
-  const char* found = module == nullptr
-                          ? nullptr
-                          : dw_.dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr, nullptr);
-  if (name != nullptr) *name = found;
-  return found == nullptr ? 0 : address - offset;
+  if (module == nullptr) return nullptr;
+  return dw_.dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr, nullptr);
+}
+
+// 0 where it is not known.
+std::uint64_t Unwinder::begin_of_function(std::uint64_t address) const {
+  Dwfl_Module* module = module_of(address);
+  GElf_Off offset = 0;
+  GElf_Sym symbol;
+  if (module == nullptr) return 0;
+  const char* name = dw_.dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr, nullptr);
+  return name == nullptr ? 0 : address - offset;
 }
 
 bool Unwinder::get_thread(Dwfl*, pid_t, void* self, void** thread) noexcept {
@@ -128,7 +135,7 @@ bool Unwinder::calls(std::uint64_t return_address, std::uint64_t function) const
 // The frame pointer of the last call.
 std::uint64_t Unwinder::find_frame() const {
   const Call& last = calls_.back();
-  const std::uint64_t function = function_of(last.is_return ? last.pc - 1 : last.pc);
+  const std::uint64_t function = begin_of_function(last.is_return ? last.pc - 1 : last.pc);
   if (function == 0) return 0;
   std::uint64_t return_address = 0;
   for (std::uint64_t at = stack_pointer_; sample_->read(at + 8, return_address); at += 8) {

@@ -32,8 +32,8 @@ class Unwinder {
   std::vector<Call> unwind(const StackSample& sample);
 
   [[nodiscard]] Dwfl_Module* module_of(std::uint64_t address) const { return dw_.dwfl_addrmodule(session_, address); }
-  // Where the function around `address` begins; 0 where that is not known.
-  [[nodiscard]] std::uint64_t function_of(std::uint64_t address, const char** name = nullptr) const;
+  // The symbol of the function around `address`, mangled; nullptr where it is not known.
+  const char* name_of(std::uint64_t address) const;
 
  private:
   explicit Unwinder(const Libdw& dw) : dw_(dw) {}
@@ -45,6 +45,7 @@ class Unwinder {
   static int on_frame(Dwfl_Frame* frame, void* self) noexcept;
 
   void walk();
+  [[nodiscard]] std::uint64_t begin_of_function(std::uint64_t address) const;
   [[nodiscard]] bool calls(std::uint64_t return_address, std::uint64_t function) const;
   [[nodiscard]] std::uint64_t find_frame() const;
 

@@ -5,7 +5,7 @@
 namespace evergreen::test {
 
 struct Work {
-  enum Kind { computes, reads, polls } kind;
+  enum Kind { computes, computes_inlined, reads, polls } kind;
   int fd = -1;
   const std::atomic<bool>* stop = nullptr;
   std::atomic<bool>* begun = nullptr;
@@ -13,6 +13,8 @@ struct Work {
 
 // Do the work in a function of that name (compute, read_byte, poll_for_byte), called by middle(). Return the byte that
 // was read, or a negative number on failure.
+inline int line_of_inlined_call = 0;  // in middle()
+
 long outer_O2(const Work& work);
 long outer_O0(const Work& work);
 
