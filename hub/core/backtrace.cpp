@@ -31,10 +31,11 @@ class CallsAt {
  public:
   CallsAt(const Call& call, const Unwinder& unwinder)
       : address_(call.is_return ? call.pc - 1 : call.pc), module_(unwinder.module_of(address_)) {
-    frame_.pc = call.pc;
+    frame_.pc = frame_.function = call.pc;
     if (module_ == nullptr) return;
+    if (const std::uint64_t begin = begin_of_function(address_)) frame_.function = begin;
     frame_.module =
-        base_name(dw_.dwfl_module_info(module_, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr));
+        base_name(dw_.dwfl_module_info(module_, nullptr, &frame_.base, nullptr, nullptr, nullptr, nullptr, nullptr));
     unit_ = dw_.dwfl_module_addrdie(module_, address_, &bias_);
     Dwfl_Line* line = dw_.dwfl_module_getsrc(module_, address_);
     if (line == nullptr) return;
@@ -100,9 +101,11 @@ class CallsAt {
 
 Frame frame_without_libdw(std::uint64_t pc) {
   Frame frame;
-  frame.pc = pc;
+  frame.pc = frame.function = pc;
+  if (const std::uint64_t begin = begin_of_function(pc)) frame.function = begin;
   Dl_info info{};
   if (dladdr(reinterpret_cast<void*>(pc), &info) == 0) return frame;
+  frame.base = reinterpret_cast<std::uint64_t>(info.dli_fbase);
   frame.module = base_name(info.dli_fname);
   frame.name = demangled(info.dli_sname);
   return frame;
@@ -117,15 +120,14 @@ bool Frame::is_ours_or_libcs() const {
   return in_library_header || name.starts_with("std::");
 }
 
-std::string Frame::place() const { return name.empty() ? text() : name + " in " + module; }
+std::string Frame::place() const { return (name.empty() ? std::to_string(function) : name) + " in " + module; }
 
 std::string Frame::text() const {
   std::string text = name;
   if (text.empty()) {
     std::array<char, 32> address;
-    std::snprintf(address.data(), address.size(), "%#lx", static_cast<unsigned long>(pc));
-    text = address.data();
-    if (!module.empty()) text += " in " + module;
+    std::snprintf(address.data(), address.size(), "%#lx", static_cast<unsigned long>(pc - base));
+    text = module.empty() ? address.data() : module + "+" + address.data();
   }
   if (!file.empty()) text += " at " + file + ":" + std::to_string(line);
   return text;

@@ -11,10 +11,12 @@ namespace evergreen::core {
 
 // One call of a stack.
 struct Frame {
-  std::uint64_t pc = 0;  // where it is, or will go on
-  std::string name;      // demangled; empty where it is not known
-  std::string module;    // file name of the program or library, without its directory; empty: none
-  std::string file;      // source file without its directory, if there is debug information
+  std::uint64_t pc = 0;        // where it is, or will go on
+  std::uint64_t function = 0;  // where its function begins; pc where that is not known
+  std::string name;            // demangled; empty where it is not known
+  std::uint64_t base = 0;      // of the module, where it is loaded
+  std::string module;          // file name of the program or library, without its directory; empty: none
+  std::string file;            // source file without its directory, if there is debug information
   int line = 0;
   bool in_library_header = false;  // the file is one of the C++ library's
 
@@ -24,7 +26,7 @@ struct Frame {
   // The same for every pc of one function.
   [[nodiscard]] std::string place() const;
 
-  // "handle at server.c:31", "handle", "0x4711 in libx.so"
+  // "handle at server.c:31", "handle", "libx.so+0x4711"
   [[nodiscard]] std::string text() const;
 };
 

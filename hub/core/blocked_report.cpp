@@ -14,6 +14,7 @@ constexpr std::chrono::seconds between_reports(1);
 constexpr std::size_t most_places = 4096;    // code that is made at run time may have any number
 constexpr std::size_t room_of_report = 470;  // of report()'s 512
 constexpr std::size_t longest_name = 80;
+constexpr std::size_t enough_of_libraries = 3;
 
 std::string length(std::chrono::nanoseconds time) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
@@ -49,8 +50,9 @@ Blamed blame(std::vector<Frame> frames) {
     }
     blamed.frames.push_back(std::move(frames[i]));
   }
-  if (blamed.frames.empty()) blamed = {frames[0].place(), {frames[0]}};
-  return blamed;
+  if (!blamed.frames.empty()) return blamed;
+  frames.resize(std::min(frames.size(), enough_of_libraries));
+  return {frames[0].place(), std::move(frames)};
 }
 
 const BlockedPlaces::Place& BlockedPlaces::note(const std::string& name, const Blocked& blocked) {
@@ -82,8 +84,11 @@ std::string blocked_line(const Blocked& blocked, const BlockedPlaces::Place& pla
   }
   line += blocked.sleeps ? ", blocked" : ", computing";
   const char* separator = ": ";
-  for (const Frame& frame : frames) {
-    const std::string text = shortened(frame);
+  for (std::size_t i = 0; i < frames.size();) {
+    std::string text = shortened(frames[i]);
+    std::size_t times = 1;
+    for (++i; i < frames.size() && shortened(frames[i]) == text; ++i) ++times;
+    if (times > 1) text += " (" + std::to_string(times) + " calls)";
     if (line.size() + text.size() + sizeof ", ..." > room) return line + ", ...";
     line += separator + text;
     separator = ", ";

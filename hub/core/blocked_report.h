@@ -34,7 +34,8 @@ struct Blocked {
 void report_blocked(const Blocked& blocked) noexcept;
 
 // The user's call that is to blame, with its callers, and before it the call into a library that it made, if any; no
-// other calls of libraries. `place` is its function. Where no user's code is known: the innermost call alone. Nothing
+// other calls of libraries. `place` is its function. Where no user's code is known (it may have left its stack to a
+// tail call): the innermost three calls. Nothing
 // of nothing, at place 0.
 struct Blamed {
   std::string place;

@@ -1,6 +1,7 @@
 #include "hub/core/unwind.h"
 
 #include <unistd.h>
+#include <unwind.h>
 
 #include <array>
 #include <cstring>
@@ -24,16 +25,19 @@ int find_debug_file(Dwfl_Module* module, void** data, const char* name, Dwarf_Ad
 
 }  // namespace
 
+std::uint64_t begin_of_function(std::uint64_t address) noexcept {
+  return reinterpret_cast<std::uint64_t>(_Unwind_FindEnclosingFunction(reinterpret_cast<void*>(address)));
+}
+
 Unwinder* Unwinder::get() {
-  static Unwinder* const unwinder = []() -> Unwinder* {
-    const Libdw* dw = libdw();
-    if (dw == nullptr) return nullptr;
-    static const Dwfl_Callbacks callbacks{find_file, find_debug_file, nullptr, nullptr};
-    auto* made = new Unwinder(*dw);
-    made->session_ = dw->dwfl_begin(&callbacks);
-    return made->session_ != nullptr ? made : nullptr;
-  }();
-  return unwinder;
+  if (libdw() == nullptr) return nullptr;
+  static Unwinder unwinder(*libdw());
+  return unwinder.session_ != nullptr ? &unwinder : nullptr;
+}
+
+Unwinder::Unwinder(const Libdw& dw) : dw_(dw) {
+  static const Dwfl_Callbacks callbacks{find_file, find_debug_file, nullptr, nullptr};
+  session_ = dw.dwfl_begin(&callbacks);
 }
 
 void Unwinder::refresh() {
@@ -51,16 +55,6 @@ const char* Unwinder::name_of(std::uint64_t address) const {
   GElf_Sym symbol;
   if (module == nullptr) return nullptr;
   return dw_.dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr, nullptr);
-}
-
-// 0 where it is not known.
-std::uint64_t Unwinder::begin_of_function(std::uint64_t address) const {
-  Dwfl_Module* module = module_of(address);
-  GElf_Off offset = 0;
-  GElf_Sym symbol;
-  if (module == nullptr) return 0;
-  const char* name = dw_.dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr, nullptr);
-  return name == nullptr ? 0 : address - offset;
 }
 
 bool Unwinder::get_thread(Dwfl*, pid_t, void* self, void** thread) noexcept {

@@ -14,6 +14,10 @@ struct Call {
   bool is_return;  // pc is the instruction after a call: the call itself is at pc - 1
 };
 
+// Where the function around `address` begins, by the tables for exceptions, which are there without symbols too. 0
+// where that is not known.
+std::uint64_t begin_of_function(std::uint64_t address) noexcept;
+
 // The process's code as libdw knows it. Threads: one at a time.
 //
 // A sleeping thread's frame pointer is not known at first. Functions that do not use one save it or leave it alone, so
@@ -33,10 +37,11 @@ class Unwinder {
 
   [[nodiscard]] Dwfl_Module* module_of(std::uint64_t address) const { return dw_.dwfl_addrmodule(session_, address); }
   // The symbol of the function around `address`, mangled; nullptr where it is not known.
-  const char* name_of(std::uint64_t address) const;
+  [[nodiscard]] const char* name_of(std::uint64_t address) const;
 
  private:
-  explicit Unwinder(const Libdw& dw) : dw_(dw) {}
+  explicit Unwinder(const Libdw& dw);
+  ~Unwinder() = default;  // the process ends: libdw's memory with it
 
   static pid_t next_thread(Dwfl*, void*, void**) noexcept { return 0; }
   static bool get_thread(Dwfl*, pid_t, void* self, void** thread) noexcept;
@@ -45,7 +50,6 @@ class Unwinder {
   static int on_frame(Dwfl_Frame* frame, void* self) noexcept;
 
   void walk();
-  [[nodiscard]] std::uint64_t begin_of_function(std::uint64_t address) const;
   [[nodiscard]] bool calls(std::uint64_t return_address, std::uint64_t function) const;
   [[nodiscard]] std::uint64_t find_frame() const;
 

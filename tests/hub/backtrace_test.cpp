@@ -206,6 +206,7 @@ TEST_CASE("what the dynamic linker knows will do without libdw", "[backtrace]") 
   const Frame frame = core::frame_without_libdw(reinterpret_cast<std::uint64_t>(&getppid) + 1);
   CHECK(frame.name == "getppid");
   CHECK(frame.module.starts_with("libc.so"));
+  CHECK(frame.function == frame.pc - 1);
   CHECK(frame.is_ours_or_libcs());
   const Frame nowhere = core::frame_without_libdw(0x4711);
   CHECK(nowhere.text() == "0x4711");

@@ -69,10 +69,26 @@ TEST_CASE("the line of a report", "[blocked]") {
   CHECK(blocked_line(blocked, {.times = 3, .in_all = 2345ms}, {frame("read", "libc.so.6"), fib}, 480) ==
         "greenlet 7 has held up 1 other for 120 ms (3 times here, 2.3 s in all), blocked: read, fib at server.c:31");
   CHECK(blocked_line(blocked, {.times = 1}, {}, 480) == "greenlet 7 has held up 1 other for 120 ms, blocked");
-  const std::vector<Frame> many(100, fib);
+  CHECK(blocked_line(blocked, {.times = 1}, {fib, fib, fib, frame("main")}, 480) ==
+        "greenlet 7 has held up 1 other for 120 ms, blocked: fib at server.c:31 (3 calls), main");
+  std::vector<Frame> many(100, fib);
+  for (std::size_t i = 0; i < many.size(); i += 2) many[i] = frame("main");
   const std::string line = blocked_line(blocked, {.times = 1}, many, 200);
   CHECK(line.size() <= 200);
-  CHECK(line.ends_with("fib at server.c:31, ..."));
+  CHECK(line.size() > 150);
+  CHECK(line.ends_with(", ..."));
+}
+
+TEST_CASE("without a name, a place is one function of one library", "[blocked]") {
+  Frame first = frame("", "libx.so"), second = first;
+  first.function = second.function = 0x1000;
+  first.pc = 0x1001;
+  second.pc = 0x1002;
+  CHECK(first.place() == second.place());
+  first.base = 0x1000;
+  CHECK(first.text() == "libx.so+0x1");
+  second.function = 0x1003;
+  CHECK(first.place() != second.place());
 }
 
 TEST_CASE("to blame is the innermost call of user's code, and what it called in libc", "[blocked]") {
@@ -88,7 +104,7 @@ TEST_CASE("to blame is the innermost call of user's code, and what it called in 
   CHECK(core::blame({frame("std::sort<int*>(int*, int*)"), handle}).place == here);
   const auto ours = core::blame({frame("epoll_wait", "libc.so.6"), frame("run", "libevergreen.so")});
   CHECK(ours.place == "epoll_wait in libc.so.6");
-  CHECK(ours.frames.size() == 1);
+  CHECK(ours.frames.size() == 2);
   CHECK(core::blame({}).frames.empty());
 }
 
