@@ -1,6 +1,7 @@
 #include "hub/core/backtrace.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <atomic>
 #include <fstream>
 #include <functional>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -30,7 +32,7 @@ pid_t thread_id() { return static_cast<pid_t>(syscall(SYS_gettid)); }
 // Another thread at work, until it is told to end.
 class Worker {
  public:
-  explicit Worker(std::function<long()> body)
+  explicit Worker(const std::function<long()>& body)
       : thread_([this, body] {
           tid_ = thread_id();
           result = body();
@@ -93,7 +95,7 @@ struct Flavour {
   Outer outer;
   const char* name;
 };
-constexpr Flavour flavours[] = {{outer_O2, "outer_O2"}, {outer_O0, "outer_O0"}};
+constexpr Flavour flavours[] = {{outer_o2, "outer_o2"}, {outer_o0, "outer_o0"}};
 
 std::atomic<int> urgent{0};
 void count_urgent(int) { ++urgent; }
@@ -150,7 +152,7 @@ TEST_CASE("the program's SIGURG is its own again after a sample, and handed to i
   sigaction(SIGURG, &mine, &before);
   urgent = 0;
   std::atomic<bool> stop = false, begun = false;
-  Worker worker([&] { return outer_O2({Work::computes, -1, &stop, &begun}); });
+  Worker worker([&] { return outer_o2({Work::computes, -1, &stop, &begun}); });
   Worker sender([&] {
     long sent = 0;
     for (; !stop; ++sent) {
@@ -178,7 +180,7 @@ TEST_CASE("a thread that blocks SIGURG while it computes has no backtrace", "[ba
     sigemptyset(&urg);
     sigaddset(&urg, SIGURG);
     pthread_sigmask(SIG_BLOCK, &urg, nullptr);
-    return outer_O2({Work::computes, -1, &stop, &begun});
+    return outer_o2({Work::computes, -1, &stop, &begun});
   });
   while (!begun) std::this_thread::yield();
   CHECK(core::take_backtrace(worker.tid()).empty());
@@ -194,7 +196,7 @@ TEST_CASE("a thread that is gone has no backtrace", "[backtrace]") {
 
 TEST_CASE("a backtrace leaves no descriptor open", "[backtrace]") {
   std::atomic<bool> stop = false, begun = false;
-  Worker worker([&] { return outer_O2({Work::computes, -1, &stop, &begun}); });
+  Worker worker([&] { return outer_o2({Work::computes, -1, &stop, &begun}); });
   while (!begun) std::this_thread::yield();
   const std::size_t before = open_descriptors();
   CHECK_FALSE(backtrace_of(worker.tid()).empty());
@@ -212,9 +214,42 @@ TEST_CASE("what the dynamic linker knows will do without libdw", "[backtrace]") 
   CHECK(nowhere.text() == "0x4711");
 }
 
+TEST_CASE("a call at the very end of a function counts as that function's", "[backtrace]") {
+  const Flavour flavour = GENERATE(flavours[0], flavours[1]);
+  int fds[2];
+  REQUIRE(pipe(fds) == 0);
+  Worker worker([&] { return flavour.outer({Work::reads_at_end, fds[0], nullptr, nullptr}); });
+  await_sleep(worker.tid());
+  const std::vector<Frame> frames = core::take_backtrace(worker.tid());
+  CHECK(write(fds[1], "x", 1) == 1);
+  worker.join();
+  close(fds[0]);
+  close(fds[1]);
+  INFO(text_of(frames));
+  CHECK(in_order(frames, {"read_byte", "read_and_throw", "ends_in_call", "caught", "middle"}));
+  CHECK(worker.result == 'x');
+}
+
+TEST_CASE("a function begins at one place in all samples", "[backtrace]") {
+  std::atomic<bool> stop = false, begun = false;
+  Worker worker([&] { return outer_o2({Work::computes, -1, &stop, &begun}); });
+  while (!begun) std::this_thread::yield();
+  std::set<std::uint64_t> functions, places;
+  for (int i = 0; i < 20; ++i) {
+    for (const Frame& frame : backtrace_of(worker.tid())) {
+      if (frame.name.find("compute") == std::string::npos) continue;
+      functions.insert(frame.function);
+      places.insert(frame.pc);
+    }
+  }
+  stop = true;
+  REQUIRE(functions.size() == 1);
+  CHECK(*functions.begin() < *places.begin());
+}
+
 TEST_CASE("an inlined call is there, and its caller with the line of the call", "[backtrace]") {
   std::atomic<bool> stop = false, begun = false;
-  Worker worker([&] { return outer_O2({Work::computes_inlined, -1, &stop, &begun}); });
+  Worker worker([&] { return outer_o2({Work::computes_inlined, -1, &stop, &begun}); });
   while (!begun) std::this_thread::yield();
   const std::vector<Frame> frames = backtrace_of(worker.tid());
   stop = true;
@@ -271,4 +306,10 @@ TEST_CASE("memory that is not there is read as far as it is", "[backtrace]") {
   CHECK(core::read_memory(reinterpret_cast<std::uint64_t>(here), copy, sizeof copy) == sizeof copy);
   CHECK(std::string(copy) == "text");
   CHECK(core::read_memory(8, copy, sizeof copy) == 0);
+  constexpr std::size_t page = 4096;
+  void* two = mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(two != MAP_FAILED);
+  REQUIRE(mprotect(static_cast<char*>(two) + page, page, PROT_NONE) == 0);
+  CHECK(core::read_memory(reinterpret_cast<std::uint64_t>(two) + page - 50, copy, sizeof copy) == 50);
+  munmap(two, 2 * page);
 }

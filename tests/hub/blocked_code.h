@@ -5,7 +5,7 @@
 namespace evergreen::test {
 
 struct Work {
-  enum Kind { computes, computes_inlined, reads, polls } kind;
+  enum Kind { computes, computes_inlined, reads, polls, reads_at_end } kind;
   int fd = -1;
   const std::atomic<bool>* stop = nullptr;
   std::atomic<bool>* begun = nullptr;
@@ -15,7 +15,7 @@ struct Work {
 // was read, or a negative number on failure.
 inline int line_of_inlined_call = 0;  // in middle()
 
-long outer_O2(const Work& work);
-long outer_O0(const Work& work);
+long outer_o2(const Work& work);
+long outer_o0(const Work& work);
 
 }  // namespace evergreen::test

@@ -114,7 +114,7 @@ TEST_CASE("a report names the function, once a second", "[blocked]") {
     std::atomic<pid_t> tid = 0;
     std::thread worker([&] {
       tid = static_cast<pid_t>(syscall(SYS_gettid));
-      outer_O2({Work::computes, -1, &stop, &begun});
+      outer_o2({Work::computes, -1, &stop, &begun});
     });
     while (!begun) std::this_thread::yield();
     Blocked blocked = look(1, 20ms);
@@ -132,7 +132,7 @@ TEST_CASE("a report names the function, once a second", "[blocked]") {
   const std::string begins = "evergreen: greenlet 7 has held up 42 others for ";
   CHECK(end.errors.find("compute(") != std::string::npos);
   CHECK(end.errors.find("middle(") != std::string::npos);
-  CHECK(end.errors.find("outer_O2(") != std::string::npos);
+  CHECK(end.errors.find("outer_o2(") != std::string::npos);
   int lines = 0;
   for (std::size_t at = 0; (at = end.errors.find(begins, at)) != std::string::npos; ++at) ++lines;
   CHECK(lines >= 1);
