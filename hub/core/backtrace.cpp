@@ -30,7 +30,7 @@ std::string demangled(const char* name) {
 class CallsAt {
  public:
   CallsAt(const Call& call, const Unwinder& unwinder)
-      : address_(call.is_return ? call.pc - 1 : call.pc), module_(unwinder.module_of(address_)) {
+      : address_(call.address()), module_(unwinder.module_of(address_)) {
     frame_.pc = frame_.function = call.pc;
     if (module_ == nullptr) return;
     if (const std::uint64_t begin = begin_of_function(address_)) frame_.function = begin;
@@ -141,7 +141,7 @@ std::vector<Frame> take_backtrace(pid_t thread) {
   unwinder->refresh();
   std::vector<Frame> frames;
   for (const Call& call : unwinder->unwind(*sample)) {
-    CallsAt(call, *unwinder).add_to(frames, unwinder->name_of(call.is_return ? call.pc - 1 : call.pc));
+    CallsAt(call, *unwinder).add_to(frames, unwinder->name_of(call.address()));
   }
   return frames;
 }

@@ -155,7 +155,7 @@ struct SyscallLine {
 }  // namespace
 
 std::size_t read_memory(std::uint64_t address, void* to, std::size_t size) noexcept {
-  // The kernel copies whole elements only: one for each page, so that all up to the first hole is read.
+  // The manual promises whole elements only: one for each page, so that all up to the first hole is read.
   std::array<iovec, StackSample::room / page + 1> pages{};
   std::size_t count = 0, listed = 0;
   for (; listed < size && count < pages.size(); ++count) {

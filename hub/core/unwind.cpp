@@ -129,7 +129,7 @@ bool Unwinder::calls(std::uint64_t return_address, std::uint64_t function) const
 // The frame pointer of the last call.
 std::uint64_t Unwinder::find_frame() const {
   const Call& last = calls_.back();
-  const std::uint64_t function = begin_of_function(last.is_return ? last.pc - 1 : last.pc);
+  const std::uint64_t function = begin_of_function(last.address());
   if (function == 0) return 0;
   std::uint64_t return_address = 0;
   for (std::uint64_t at = stack_pointer_; sample_->read(at + 8, return_address); at += 8) {

@@ -11,7 +11,10 @@ namespace evergreen::core {
 
 struct Call {
   std::uint64_t pc;
-  bool is_return;  // pc is the instruction after a call: the call itself is at pc - 1
+  bool is_return;  // pc is the instruction after a call, and may belong to another line, or function
+
+  // In the instruction that runs.
+  [[nodiscard]] std::uint64_t address() const { return is_return ? pc - 1 : pc; }
 };
 
 // Where the function around `address` begins, by the tables for exceptions, which are there without symbols too. 0
