@@ -34,7 +34,9 @@ TEST_CASE_METHOD(HubFixture, "offload returns what the call returns", "[offload]
   std::string text = "long enough to be on the heap, and moved";
   const std::string taken = offload([&]() -> std::string&& { return std::move(text); });
   CHECK(taken == "long enough to be on the heap, and moved");
-  CHECK(offload([owned = std::make_unique<int>(9)] { return *owned; }) == 9);
+  auto owner = [owned = std::make_unique<int>(9)] { return *owned; };
+  const int nine = offload(std::move(owner));
+  CHECK(nine == 9);
 }
 
 TEST_CASE_METHOD(HubFixture, "offload throws what the call throws", "[offload]") {
