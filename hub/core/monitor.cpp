@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "greenlet/fatal.h"
+#include "hub/core/blocked_report.h"
 #include "hub/core/carrier.h"
 #include "hub/core/hub.h"
 #include "hub/core/hubs.h"
@@ -24,9 +25,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-constexpr milliseconds interval(1);     // between looks
-constexpr milliseconds longest_run(9);  // from the second look on; one that has lost its CPU holds up the others, too
-constexpr milliseconds most_cpu(5);     // likewise
+constexpr milliseconds interval(1);      // between looks
+constexpr milliseconds longest_run(9);   // from the second look on; one that has lost its CPU holds up the others, too
+constexpr milliseconds most_cpu(5);      // likewise
+constexpr milliseconds at_the_cap(100);  // a run that must be let go on, but reported
 constexpr int looks_until_asleep = 200;
 
 std::atomic<std::uint32_t> asleep{0};  // futex
@@ -67,13 +69,27 @@ struct Watch {
   bool seen_twice = false;
   Deadline::Clock::time_point since{};  // when the run was seen for the second time
   nanoseconds cpu_then{0}, cpu{0};      // of its carrier, then and at the last look
+  nanoseconds next_report{0};           // how old the run must be
 };
 
 constinit std::array<Watch, Hubs::limit> watches{};
 constinit Nature nature;
 
-void offer(Hub& hub, std::uint64_t turn, Handover why) noexcept {
-  if (Carrier* spare = Carriers::take()) return Carriers::call(*spare, {&hub, turn, why});
+// Where the hub can't be taken: says who holds it up, after 10 ms and then after twice the time again and again.
+void report_run(Hub& hub, Watch& watch, std::uint64_t turn, bool sleeps, nanoseconds so_far) noexcept {
+  if (hub.alive() == 1 || so_far < watch.next_report) return;
+  watch.next_report = 2 * so_far;
+  // Stacks stay mapped: if the turn has just ended and its greenlet is dead, then the number is an old one.
+  report_blocked({hub.owner()->id, turn, hub.alive() - 1, so_far, hub.carrier()->thread(), sleeps});
+}
+
+bool offer(Hub& hub, std::uint64_t turn, Handover why) noexcept {
+  Carrier* spare = Carriers::take();
+  if (spare != nullptr) Carriers::call(*spare, {&hub, turn, why});
+  return spare != nullptr;
+}
+
+void say_no_carrier_is_left() noexcept {
   static bool said = false;
   if (!said)
     report("a greenlet holds up the others, and no carrier is left to go on with them; see EVERGREEN_CARRIERS");
@@ -96,6 +112,7 @@ void look_at_long_run(Hub& hub, Watch& watch, std::uint64_t turn) noexcept {
   const auto now = Deadline::Clock::now();
   if (!watch.seen_twice) {
     watch.since = now;
+    watch.next_report = longest_run;
     watch.cpu_then = cpu;
   }
   const bool works = watch.seen_twice && cpu - watch.cpu >= interval / 2;
@@ -105,8 +122,13 @@ void look_at_long_run(Hub& hub, Watch& watch, std::uint64_t turn) noexcept {
   const bool overdue = sleeps || cpu - watch.cpu_then >= most_cpu || now - watch.since >= longest_run;
   const bool thread_like = nature.count(owner, sleeps ? 5 : works ? 1 : 0);
   if (!overdue && !thread_like) return;
-  watch.offered = turn;
-  offer(hub, turn, thread_like ? Handover::thread_like : Handover::overdue);
+  if (hub.mode() == Mode::library) return report_run(hub, watch, turn, sleeps, now - watch.since);
+  if (offer(hub, turn, thread_like ? Handover::thread_like : Handover::overdue)) {
+    watch.offered = turn;
+  } else if (now - watch.since >= at_the_cap) {
+    say_no_carrier_is_left();
+    report_run(hub, watch, turn, sleeps, now - watch.since);
+  }
 }
 
 // Returns whether the hub did anything since the last look.

@@ -1,0 +1,209 @@
+#include "hub/core/thread_pool.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+#include <new>
+#include <system_error>
+
+#include "hub/core/settings.h"
+
+namespace evergreen::core {
+namespace {
+
+constexpr std::chrono::seconds common_patience(5);
+
+constinit thread_local bool is_pool_thread = false;
+
+constinit ThreadPool* the_common = nullptr;
+
+}  // namespace
+
+ThreadPool::ThreadPool(std::size_t most, std::chrono::nanoseconds patience)
+    : most_(std::max<std::size_t>(most, 1)), patience_(patience) {
+  pthread_sigmask(SIG_SETMASK, nullptr, &mask_);
+}
+
+ThreadPool::~ThreadPool() {
+  HubGreenlet& self = current_or_thread();
+  const Runtime runtime;
+  std::unique_lock guard(lock_);
+  closing_ = true;
+  while (Worker* worker = idle_.pop_front()) unpark(*worker->thread, Wake::woken);
+  while (threads_ != 0) {
+    prepare_to_park(self);
+    closer_ = &self;
+    guard.unlock();
+    park(self, "~ThreadPool", Deadline::never());
+    guard.lock();
+  }
+}
+
+ThreadPool& ThreadPool::common() {
+  static ThreadPool& pool = []() -> ThreadPool& {
+    the_common = new ThreadPool(settings().offload_threads, common_patience);
+    pthread_atfork(nullptr, nullptr, [] { the_common->restart_after_fork(); });
+    return *the_common;
+  }();
+  return pool;
+}
+
+// Only the forking thread is left: its own jobs, if it is one of ours, included. What the others held is lost.
+void ThreadPool::restart_after_fork() noexcept {
+  new (&lock_) SpinLock;
+  new (&queue_) List<Job>;
+  new (&idle_) List<Worker>;
+  queued_ = threads_ = 0;
+  ++generation_;
+}
+
+bool ThreadPool::on_pool_thread() noexcept { return is_pool_thread; }
+
+std::size_t ThreadPool::threads() const noexcept {
+  const Runtime runtime;
+  const std::lock_guard guard(lock_);
+  return threads_;
+}
+
+std::size_t ThreadPool::queued() const noexcept {
+  const Runtime runtime;
+  const std::lock_guard guard(lock_);
+  return queued_;
+}
+
+Wake ThreadPool::run(std::unique_ptr<Job>& job, const char* why, Deadline deadline) {
+  HubGreenlet& self = current_or_thread();
+  const Runtime runtime;
+  prepare_to_park(self);
+  job->waiter_ = &self;
+  submit(*job);
+  const Wake how = park(self, why, deadline);
+  const std::lock_guard guard(lock_);
+  switch (job->state_) {
+    case Job::State::done:
+      return how == Wake::interrupted ? how : Wake::woken;
+    case Job::State::queued:
+      job->unlink();
+      --queued_;
+      return how;
+    default:
+      job->state_ = Job::State::abandoned;
+      static_cast<void>(job.release());  // its thread destroys it
+      return how;
+  }
+}
+
+// Under the lock nothing is allocated and no thread is made, so a new one is counted first and made then.
+void ThreadPool::submit(Job& job) {
+  if (place(job) == Placed::yes) return;
+  const int error = make_thread(job);
+  if (error == 0) return;
+  const std::lock_guard guard(lock_);
+  --threads_;
+  job.state_ = Job::State::queued;
+  if (Worker* worker = idle_.pop_front()) {
+    job.state_ = Job::State::running;
+    worker->job = &job;
+    unpark(*worker->thread, Wake::woken);
+  } else if (threads_ != 0) {
+    queue_.push_back(job);
+    ++queued_;
+  } else {
+    throw std::system_error(error, std::generic_category(), "offload: no kernel thread");
+  }
+}
+
+ThreadPool::Placed ThreadPool::place(Job& job) noexcept {
+  const std::lock_guard guard(lock_);
+  if (Worker* worker = idle_.pop_front()) {
+    job.state_ = Job::State::running;
+    worker->job = &job;
+    unpark(*worker->thread, Wake::woken);
+  } else if (threads_ < most_) {
+    job.state_ = Job::State::running;
+    ++threads_;
+    return Placed::needs_thread;
+  } else {
+    queue_.push_back(job);
+    ++queued_;
+  }
+  return Placed::yes;
+}
+
+// In hub code, where a preloaded pthread_create is libc's.
+int ThreadPool::make_thread(Job& first) noexcept {
+  auto* start = new (std::nothrow) Start{this, &first};
+  if (start == nullptr) return ENOMEM;
+  pthread_attr_t attributes;
+  pthread_t handle;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  const int error = pthread_create(&handle, &attributes, thread_main, start);
+  pthread_attr_destroy(&attributes);
+  if (error != 0) delete start;
+  return error;
+}
+
+void* ThreadPool::thread_main(void* argument) {
+  const std::unique_ptr<Start> start(static_cast<Start*>(argument));
+  is_pool_thread = true;
+  pthread_sigmask(SIG_SETMASK, &start->pool->mask_, nullptr);
+  start->pool->work(start->first);
+  return nullptr;
+}
+
+void ThreadPool::work(Job* first) noexcept {
+  Worker self;
+  self.thread = &current_or_thread();
+  const unsigned born = generation_;
+  for (Job* job = first; job != nullptr; job = next(self)) {
+    job->run();
+    if (generation_ != born) return;  // the job has forked, and we are the child: nobody waits here
+    finish(*job);
+  }
+}
+
+void ThreadPool::finish(Job& job) noexcept {
+  {
+    const Runtime runtime;
+    const std::lock_guard guard(lock_);
+    if (job.state_ != Job::State::abandoned) {
+      job.state_ = Job::State::done;
+      unpark(*job.waiter_, Wake::woken);  // once the lock is free the job may be gone
+      return;
+    }
+  }
+  delete &job;
+}
+
+// Waits for a job while the thread is idle; nullptr: the thread is to end, and must not touch the pool any more.
+Job* ThreadPool::next(Worker& self) noexcept {
+  const Runtime runtime;
+  const Deadline until = Deadline::in(patience_);
+  std::unique_lock guard(lock_);
+  self.job = queue_.pop_front();
+  if (self.job != nullptr) {
+    --queued_;
+    self.job->state_ = Job::State::running;
+    return self.job;
+  }
+  if (!closing_) {
+    prepare_to_park(*self.thread);
+    idle_.push_front(self);
+    guard.unlock();
+    park(*self.thread, "idle", until);
+    guard.lock();
+    if (self.job != nullptr) return self.job;
+    if (self.is_linked()) self.unlink();
+  }
+  leave();
+  return nullptr;
+}
+
+void ThreadPool::leave() noexcept {
+  if (--threads_ == 0 && closer_ != nullptr) unpark(*closer_, Wake::woken);
+}
+
+}  // namespace evergreen::core
