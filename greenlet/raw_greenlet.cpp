@@ -44,7 +44,7 @@ class SharedBlockState {
 RawGreenlet::RawGreenlet() noexcept : block_(arch::thread_pointer()) {}
 
 RawGreenlet::RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block, Entry entry)
-    : context_(start(low, size, entry)), block_(block) {}
+    : context_(start(low, size, entry)), block_(block), shares_block_(block == arch::thread_pointer()) {}
 
 RawGreenlet::~RawGreenlet() = default;
 
@@ -74,14 +74,18 @@ inline void RawGreenlet::arrive(boost::context::fiber&& from) noexcept {
 
 void RawGreenlet::switch_to(RawGreenlet& from, RawGreenlet& to) noexcept {
   to.came_from_ = &from;
-  if (from.block_ == to.block_) {
+  if (from.shares_block_) {
     const SharedBlockState state;
-    from.arrive(std::move(to.context_).resume());
+    jump(from, to);
     state.restore();
-    return;
+  } else {
+    jump(from, to);
   }
+}
+
+inline void RawGreenlet::jump(RawGreenlet& from, RawGreenlet& to) noexcept {
   boost::context::fiber target = std::move(to.context_);
-  arch::set_thread_pointer(to.block_);
+  if (from.block_ != to.block_) arch::set_thread_pointer(to.block_);
   from.arrive(std::move(target).resume());
 }
 

@@ -32,6 +32,9 @@ class RawGreenlet {
   // Leaves `from`, which is running, for `to`, which is not. Returns when somebody switches to `from` again.
   static void switch_to(RawGreenlet& from, RawGreenlet& to) noexcept;
 
+  // For a kernel thread's own stack: greenlets will share its block.
+  void share_block() noexcept { shares_block_ = true; }
+
   [[nodiscard]] std::uintptr_t block() const noexcept { return block_; }
 
  protected:
@@ -44,11 +47,13 @@ class RawGreenlet {
 
  private:
   boost::context::fiber start(std::byte* low, std::size_t size, Entry entry);
+  static void jump(RawGreenlet& from, RawGreenlet& to) noexcept;
   void arrive(boost::context::fiber&& from) noexcept;
 
   boost::context::fiber context_;     // where it stopped; empty while it runs and when it is dead
   RawGreenlet* came_from_ = nullptr;  // who switched to us last, and gets its context_ from us
   std::uintptr_t block_;
+  bool shares_block_ = false;
 };
 
 }  // namespace evergreen

@@ -53,12 +53,12 @@ Carrier* reuse() noexcept {
 
 }  // namespace
 
-int Carriers::make_thread(void* (*entry)(void*), void* argument) noexcept {
+int Carriers::make_thread(void* (*entry)(void*), void* argument, std::size_t stack_size) noexcept {
   pthread_attr_t attributes;
   pthread_t handle;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, idle_stack_size + tls_block_size());  // glibc takes the block out of it
+  pthread_attr_setstacksize(&attributes, stack_size + tls_block_size());  // glibc takes the block out of it
   const int error = pthread_create(&handle, &attributes, entry, argument);
   pthread_attr_destroy(&attributes);
   if (error != 0) return error;
@@ -95,7 +95,7 @@ Carrier* Carriers::take() noexcept {
   }
   Carrier* carrier = reuse();
   if (carrier == nullptr) carrier = new (std::nothrow) Carrier;
-  if (carrier != nullptr && make_thread(Carrier::thread_main, carrier) == 0) return carrier;
+  if (carrier != nullptr && make_thread(Carrier::thread_main, carrier, idle_stack_size) == 0) return carrier;
   const std::lock_guard guard(state().lock);
   if (carrier != nullptr) state().ended.push_front(*carrier);
   --state().carriers;

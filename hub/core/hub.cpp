@@ -76,6 +76,7 @@ Hub& Hub::start(HubGreenlet& main, Mode mode) {
   Carrier& carrier = Carriers::adopt_this_thread();
   Hub& hub = *new Hub(0);
   hub.mode_ = mode;
+  if (mode == Mode::library) main.share_block();
   hub.begin_with(main, carrier);
   return hub;
 }

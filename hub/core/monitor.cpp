@@ -29,6 +29,7 @@ constexpr milliseconds interval(1);      // between looks
 constexpr milliseconds longest_run(9);   // from the second look on; one that has lost its CPU holds up the others, too
 constexpr milliseconds most_cpu(5);      // likewise
 constexpr milliseconds at_the_cap(100);  // a run that must be let go on, but reported
+constexpr std::size_t stack_size = 1 << 20;  // libdw, which makes backtraces, needs hundreds of KiB
 constexpr int looks_until_asleep = 200;
 
 std::atomic<std::uint32_t> asleep{0};  // futex
@@ -186,7 +187,7 @@ int start_monitor() noexcept {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   Carriers::remember_mask(before);
-  const int error = Carriers::make_thread(watch_all, nullptr);
+  const int error = Carriers::make_thread(watch_all, nullptr, stack_size);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   running = error == 0;
   return error;

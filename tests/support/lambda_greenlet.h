@@ -24,7 +24,9 @@ class StackScope {
 };
 
 // The test itself: its kernel thread's own stack.
-struct ThreadGreenlet : RawGreenlet {};
+struct ThreadGreenlet : RawGreenlet {
+  ThreadGreenlet() { share_block(); }
+};
 
 // Runs `body`, and goes on with its result when that has returned. On `block`, which is run_thread_destructors()'s
 // business if it is not the creator's own. Must be dead when its scope ends.
