@@ -112,7 +112,7 @@ void look_at_long_run(Hub& hub, Watch& watch, std::uint64_t turn) noexcept {
   const nanoseconds cpu = carrier.cpu_time();
   const auto now = Deadline::Clock::now();
   if (!watch.seen_twice) {
-    watch.since = now;
+    watch.since = now - interval;
     watch.next_report = longest_run;
     watch.cpu_then = cpu;
   }
