@@ -128,7 +128,10 @@ proctype Solo() {
         if // first == 0: the number was free when it began
         :: parking != polling // the kick
         :: atomic { polled == 0 || polled == file -> // POLLNVAL, or an event
-            if :: parking == polling && polled != 0 -> assert(first == polled || first == 0); solo_done = true :: else fi }
+            if
+            :: parking == polling && polled != 0 -> assert(first == polled || first == 0); solo_done = true
+            :: else
+            fi }
         fi;
         atomic { if :: parking == polling -> parking = awake :: else fi } // give_up
       :: else

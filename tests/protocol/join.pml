@@ -4,11 +4,11 @@
 // The joiner's park is the word of park.h alone; the queue that it waits in after its deadline is not shown.
 // AS_IN_7e5b8b4 is the code of that commit; without it finish() says when it has done with the joiner.
 //
-// Checked: the join ends; and nobody touches the joiner when it has gone on.
+// Checked: the join ends; nobody touches the joiner when it has gone on, nor the dead thread when it is buried.
 mtype = { joinable, joiner, finishing, finished };
 mtype = { awake, parked, woken, timed_out };
 mtype fate = joinable, parking = awake;
-bool gone;
+bool gone, buried;
 
 proctype Dying() { // Thread::finish
   mtype before;
@@ -27,7 +27,7 @@ proctype Dying() { // Thread::finish
       fi
     }
 #ifndef AS_IN_7e5b8b4
-    fate = finished
+    atomic { assert(!buried); fate = finished }
 #endif
   :: else
   fi
@@ -49,21 +49,23 @@ proctype Joiner() { // Thread::join
   :: atomic { fate == joinable -> fate = joiner }
     park(true);
     if
-    :: how == timed_out ->
-      if
-      :: atomic { fate == joiner -> fate = joinable }
-      :: fate != joiner ->
+    :: atomic { how == timed_out && fate == joiner -> fate = joinable; gone = true; goto end_of_all }
 #ifdef AS_IN_7e5b8b4
-        park(false)
+    :: how == timed_out && fate != joiner -> park(false)
+    :: how != timed_out
+#elif defined(BURIES_AT_ONCE)
+    :: how == timed_out && fate == finished
+    :: how != timed_out
 #else
-        fate == finished // spins: finish() is in hub code and not interrupted
+    :: fate == finished // looks until it is: finish() is in hub code and not interrupted
 #endif
-      fi
-    :: else
     fi
   :: fate == finished
   fi;
-  gone = true
+  gone = true;
+  buried = true; // hand_over
+end_of_all:
+  skip
 }
 
 init { atomic { run Dying(); run Joiner() } }
