@@ -1,5 +1,5 @@
-// patch/thread.cpp: a join with a deadline against the end of the thread. There is no list with a lock here: fate_ is one
-// word, and finish() calls unpark() after its exchange.
+// patch/thread.cpp: a join with a deadline against the end of the thread. There is no list with a lock here: fate_ is
+// one word, and finish() calls unpark() after its exchange.
 //
 // The joiner's park is the word of park.h alone; the queue that it waits in after its deadline is not shown.
 // AS_IN_7e5b8b4 is the code of that commit; without it finish() says when it has done with the joiner.

@@ -1,7 +1,7 @@
 // The monitor's sleep (hub/core/monitor.cpp) against hubs that begin to work (Hub::look).
 //
 // The order of a store and a later load of the same thread matters here, so plain stores go through a store buffer, as
-// on x86-TSO: buffer[h] holds what hub h's driver has stored to its turn_ and others do not see yet. Locked instructions
+// on x86-TSO: buffer[h] holds what hub h's driver has stored to its turn_ and others do not see yet. Locked ones
 // (exchange, compare-exchange, a seq_cst store) wait until the buffer is empty. `asleep` is only written by these.
 // Left out: how the monitor looks at a run, and its clock: it may go to sleep whenever it saw all hubs poll.
 //

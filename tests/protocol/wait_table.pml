@@ -1,6 +1,6 @@
 // patch/wait_table.h: sleepers against wakers of one object with a state word, a mutex or a semaphore.
 //
-// THREADS threads take a token and give it back; there are TOKENS. With POSTED they keep it, as that of a semaphore, and
+// THREADS threads take a token and give it back; there are TOKENS. With POSTED they keep it, as a semaphore's, and
 // a poster for each gives one. Parking is park.h's word (hub.pml has the rest of
 // it). Which sleeper is the oldest does not matter for what is checked: any is woken. Sleepers of other addresses in
 // the same bucket, and readers and writers, are left out.
