@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "greenlet/arch_x86_64.h"
 #include "greenlet/fatal.h"
 #include "greenlet/resolver_state.h"
 #include "greenlet/tls_block.h"
@@ -21,7 +22,7 @@ extern "C" int __sigsetjmp(struct __jmp_buf_tag* buffer, int save_mask) noexcept
 namespace evergreen::patch {
 namespace {
 
-enum Fate : std::uintptr_t { joinable, detached, finished };  // no pointer is that small
+enum Fate : std::uintptr_t { joinable, detached, finishing, finished };  // no pointer is that small
 
 constinit std::size_t libc_stack_size = 8 << 20;
 
@@ -68,10 +69,14 @@ void Thread::on_dead(RawGreenlet& raw) noexcept {
 }
 
 bool Thread::finish() noexcept {
-  const std::uintptr_t before = fate_.exchange(finished);
-  if (before == detached) return true;
-  if (before != joinable) core::unpark(*reinterpret_cast<HubGreenlet*>(before), core::Wake::woken);
-  return false;
+  std::uintptr_t before = fate_.load();
+  while (!fate_.compare_exchange_weak(before, before > finished ? finishing : finished)) {
+  }
+  if (before > finished) {  // a joiner, which neither goes on nor buries us before the store
+    core::unpark(*reinterpret_cast<HubGreenlet*>(before), core::Wake::woken);
+    fate_.store(finished);
+  }
+  return before == detached;
 }
 
 Thread* Thread::find(pthread_t handle) noexcept {
@@ -116,8 +121,8 @@ int Thread::join(void** to, const char* why, Deadline deadline) noexcept {
       const core::Wake how = core::park(self, why, deadline);
       seen = joiner;
       if (how == core::Wake::timed_out && fate_.compare_exchange_strong(seen, joinable)) return ETIMEDOUT;
-      // Finished just now: finish() is about to unpark us, and we must not be gone before it has.
-      if (how == core::Wake::timed_out) core::park(self, why, Deadline::never());
+      // finish() may still be at it, or have come after the deadline: it says when it has done with us.
+      while (fate_.load() != finished) arch::give_cpu();
     } else if (seen != finished) {
       return EINVAL;  // detached, or somebody else joins it
     }

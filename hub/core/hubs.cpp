@@ -36,9 +36,10 @@ Hub* make_next() noexcept {
   try {
     Hub* hub = carrier == nullptr ? nullptr : Hub::make(index);
     if (hub != nullptr) {
+      const std::uint64_t first_turn = hub->turn();  // before the monitor sees the hub, and may offer it, too
       hubs[index].store(hub, std::memory_order_release);
       hub_count.store(index + 1, std::memory_order_release);
-      Carriers::call(*carrier, {hub, hub->turn(), Handover::fresh});
+      Carriers::call(*carrier, {hub, first_turn, Handover::fresh});
       return hub;
     }
   } catch (const std::exception&) {

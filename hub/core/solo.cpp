@@ -87,6 +87,23 @@ bool give_up(HubGreenlet& self, HubGreenlet::Parking how) noexcept {
   return self.parking.compare_exchange_strong(seen, HubGreenlet::awake);
 }
 
+// Blocks until the greenlet is woken, or until the deadline: then the word is `awake` again, so that whoever wakes it
+// from now on is heard by its next park. Returns whether it was woken.
+bool block_until(HubGreenlet& self, Deadline deadline) noexcept {
+  if (!begin(self, HubGreenlet::blocked)) return true;
+  const timespec until = deadline.kernel_time();  // not used if it is never
+  const int saved = errno;
+  bool woken = false;
+  do {
+    provoke();
+    syscall(SYS_futex, &self.parking, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, HubGreenlet::blocked,
+            deadline.is_never() ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
+    woken = self.parking.load() != HubGreenlet::blocked;
+  } while (!woken && !(deadline.has_passed() && give_up(self, HubGreenlet::blocked)));
+  errno = saved;
+  return woken;
+}
+
 std::optional<Wake> poll_with(HubGreenlet& self, pollfd* fds, std::span<const FdInterest> interests,
                               Deadline deadline) noexcept {
   const Deadline until = std::min(deadline, Deadline::in(longest_wait));
@@ -144,27 +161,15 @@ Wake take_outcome(HubGreenlet& self) noexcept {
   }
 }
 
-void block_thread(HubGreenlet& self, Deadline deadline) noexcept {
-  if (!begin(self, HubGreenlet::blocked)) return;
-  const timespec until = deadline.kernel_time();  // not used if it is never
-  const int saved = errno;
-  while (self.parking.load() == HubGreenlet::blocked) {
-    provoke();
-    syscall(SYS_futex, &self.parking, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, HubGreenlet::blocked,
-            deadline.is_never() ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
-    if (!deadline.has_passed()) continue;
-    std::uint32_t seen = HubGreenlet::blocked;
-    self.parking.compare_exchange_strong(seen, HubGreenlet::timed_out);
-  }
-  errno = saved;
+Wake block_thread(HubGreenlet& self, Deadline deadline) noexcept {
+  return block_until(self, deadline) ? take_outcome(self) : Wake::timed_out;
 }
 
 std::optional<Wake> block_solo(HubGreenlet& self, Deadline deadline) noexcept {
-  block_thread(self, std::min(deadline, Deadline::in(longest_wait)));
-  const Wake how = take_outcome(self);
+  const bool woken = block_until(self, std::min(deadline, Deadline::in(longest_wait)));
   self.woke = Deadline::Clock::now();
-  if (how == Wake::timed_out && !deadline.has_passed()) return std::nullopt;
-  return how;
+  if (woken) return take_outcome(self);
+  return deadline.has_passed() ? std::optional(Wake::timed_out) : std::nullopt;
 }
 
 std::optional<Wake> poll_solo(HubGreenlet& self, std::span<const FdInterest> interests, Deadline deadline) noexcept {
