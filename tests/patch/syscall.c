@@ -7,6 +7,7 @@
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 #include "tests/support/case.h"
 #include "tests/support/sockets.h"
@@ -169,6 +170,40 @@ static void connect_one(void* listener) {
   int fd = socket(AF_INET, SOCK_STREAM, 0);
   CHECK_EQ(syscall(SYS_connect, fd, &address, (long)sizeof address), 0);
   CHECK_EQ(syscall(SYS_close, fd), 0);
+}
+
+// A connection that has to wait for room in the backlog.
+struct FullServer {
+  struct sockaddr_un address;
+  socklen_t size;
+  int listener, first;
+};
+
+static void connect_to_full(void* argument) {
+  struct FullServer* server = argument;
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  CHECK_EQ(syscall(SYS_connect, fd, &server->address, (long)server->size), 0);
+  CHECK_EQ(close(server->first), 0);
+  server->first = fd;
+}
+
+static void accept_first(void* argument) {
+  int fd = accept(((struct FullServer*)argument)->listener, NULL, NULL);
+  CHECK(fd >= 0);
+  CHECK_EQ(close(fd), 0);
+}
+
+CASE(full_backlog) {
+  struct FullServer server = {.address = {.sun_family = AF_UNIX}, .size = sizeof server.address};
+  server.listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  CHECK_EQ(bind(server.listener, (struct sockaddr*)&server.address, sizeof(sa_family_t)), 0);
+  CHECK_EQ(getsockname(server.listener, (struct sockaddr*)&server.address, &server.size), 0);
+  CHECK_EQ(listen(server.listener, 0), 0);
+  server.first = socket(AF_UNIX, SOCK_STREAM, 0);
+  CHECK_EQ(connect(server.first, (struct sockaddr*)&server.address, server.size), 0);
+  meet(connect_to_full, accept_first, &server);
+  CHECK_EQ(close(server.first), 0);
+  CHECK_EQ(close(server.listener), 0);
 }
 
 CASE(connections) {

@@ -93,39 +93,120 @@ CASE(refusals) {
   CHECK_EQ(munmap(read_only, 4096), 0);
 }
 
-// What is known of a number must not outlive the open file. The number is first waited for as a socket that blocks.
-static void* reuse(void* argument) {
-  int first[2], second[2];
-  open_pair(SOCK_STREAM, first);
-  open_pair(SOCK_STREAM, second);
-  CHECK_EQ(write(first[kWriteEnd], "x", 1), 1);
-  CHECK_EQ(syscall(SYS_read, first[kReadEnd], &byte, 1L), 1);
-  CHECK_EQ(syscall(SYS_fcntl, second[kReadEnd], (long)F_SETFL, (long)O_NONBLOCK), 0);
-  CHECK_EQ(syscall(SYS_dup2, second[kReadEnd], first[kReadEnd]), first[kReadEnd]);
-  CHECK_FAILS(read(first[kReadEnd], &byte, 1), EAGAIN);
-  CHECK_EQ(syscall(SYS_fcntl, second[kReadEnd], (long)F_SETFL, 0L), 0);
-  CHECK_EQ(write(second[kWriteEnd], "x", 1), 1);
-  CHECK_EQ(read(first[kReadEnd], &byte, 1), 1);
-  int on = 1;
-  CHECK_EQ(syscall(SYS_ioctl, second[kReadEnd], (long)FIONBIO, &on), 0);
-  CHECK_FAILS(read(first[kReadEnd], &byte, 1), EAGAIN);
-  int third = (int)syscall(SYS_dup, first[kReadEnd]);
-  CHECK_FAILS(read(third, &byte, 1), EAGAIN);
-  CHECK_EQ(syscall(SYS_dup3, first[kWriteEnd], third, (long)O_CLOEXEC), third);
-  CHECK_EQ(syscall(SYS_fcntl, third, (long)F_GETFD), FD_CLOEXEC);
-  CHECK_EQ(syscall(SYS_close_range, third, third, 0L), 0);
-  CHECK_FAILS(write(third, "x", 1), EBADF);
-  struct timeval limit = {0, 1000};
-  on = 0;
-  CHECK_EQ(ioctl(second[kReadEnd], FIONBIO, &on), 0);
-  CHECK_EQ(syscall(SYS_setsockopt, second[kReadEnd], (long)SOL_SOCKET, (long)SO_RCVTIMEO, &limit, sizeof limit), 0);
-  CHECK_FAILS(read(second[kReadEnd], &byte, 1), EAGAIN);
-  close_both(first);
-  close_both(second);
+// What is known of a number must not outlive its meaning. Here a thread knows it as a socket that blocks; then comes a
+// call by number; then what is known would be wrong. First come those that make no duplicate: one is enough for all
+// numbers to be looked at more often.
+static void* write_later(void* fd) {
+  usleep(2000);
+  CHECK_EQ(write(*(int*)fd, "x", 1), 1);
+  return NULL;
+}
+
+// Waits, so that the number is watched for.
+static void check_wait(int read_end, int write_end) {
+  pthread_t writer = start(write_later, &write_end);
+  CHECK_EQ(read(read_end, &byte, 1), 1);
+  join(writer);
+}
+
+static void open_known(int ends[2]) {
+  open_pair(SOCK_STREAM, ends);
+  check_wait(ends[kReadEnd], ends[kWriteEnd]);
+}
+
+static void* change_flags(void* argument) {
+  int ends[2];
+  open_known(ends);
+  CHECK_EQ(syscall(SYS_fcntl, ends[kReadEnd], (long)F_SETFL, (long)O_NONBLOCK), 0);
+  CHECK_FAILS(read(ends[kReadEnd], &byte, 1), EAGAIN);
+  close_both(ends);
   return argument;
 }
 
-CASE(numbers_of_descriptors) {
-  reuse(NULL);
-  join(start(reuse, NULL));
+static void* set_by_ioctl(void* argument) {
+  int ends[2], on = 1;
+  open_known(ends);
+  CHECK_EQ(syscall(SYS_ioctl, ends[kReadEnd], (long)FIONBIO, &on), 0);
+  CHECK_FAILS(read(ends[kReadEnd], &byte, 1), EAGAIN);
+  close_both(ends);
+  return argument;
 }
+
+static void* set_timeout(void* argument) {
+  struct timeval limit = {0, 1000};
+  int ends[2];
+  open_known(ends);
+  CHECK_EQ(syscall(SYS_setsockopt, ends[kReadEnd], (long)SOL_SOCKET, (long)SO_RCVTIMEO, &limit, sizeof limit), 0);
+  CHECK_FAILS(read(ends[kReadEnd], &byte, 1), EAGAIN);
+  close_both(ends);
+  return argument;
+}
+
+// The lowest free number is given again.
+static void check_number_is_free(int fd) {
+  int ends[2];
+  open_pipe(ends);
+  CHECK_EQ(ends[kReadEnd], fd);
+  check_wait(ends[kReadEnd], ends[kWriteEnd]);
+  close_both(ends);
+}
+
+static void* close_by_number(void* argument) {
+  int ends[2];
+  open_known(ends);
+  CHECK_EQ(syscall(SYS_close, ends[kReadEnd]), 0);
+  check_number_is_free(ends[kReadEnd]);
+  close(ends[kWriteEnd]);
+  open_known(ends);
+  CHECK_EQ(syscall(SYS_close_range, ends[kReadEnd], ends[kReadEnd], 0L), 0);
+  check_number_is_free(ends[kReadEnd]);
+  close(ends[kWriteEnd]);
+  return argument;
+}
+
+static void* put_pipe_in_place(void* argument) {
+  int ends[2], pipe_ends[2];
+  open_pipe(pipe_ends);
+  open_known(ends);
+  CHECK_EQ(syscall(SYS_dup2, pipe_ends[kReadEnd], ends[kReadEnd]), ends[kReadEnd]);
+  check_wait(ends[kReadEnd], pipe_ends[kWriteEnd]);
+  close_both(ends);
+  open_known(ends);
+  CHECK_EQ(syscall(SYS_dup3, pipe_ends[kReadEnd], ends[kReadEnd], (long)O_CLOEXEC), ends[kReadEnd]);
+  check_wait(ends[kReadEnd], pipe_ends[kWriteEnd]);
+  CHECK_EQ(syscall(SYS_fcntl, ends[kReadEnd], (long)F_GETFD), FD_CLOEXEC);
+  close_both(ends);
+  close_both(pipe_ends);
+  return argument;
+}
+
+static void change_flags_of_duplicate(const int ends[2], int duplicate) {
+  CHECK(duplicate >= 0);
+  CHECK_EQ(fcntl(duplicate, F_SETFL, O_NONBLOCK), 0);
+  CHECK_FAILS(read(ends[kReadEnd], &byte, 1), EAGAIN);
+  CHECK_EQ(close(duplicate), 0);
+}
+
+static void* duplicate(void* argument) {
+  int ends[2];
+  open_known(ends);
+  change_flags_of_duplicate(ends, (int)syscall(SYS_dup, ends[kReadEnd]));
+  close_both(ends);
+  return argument;
+}
+
+static void* duplicate_above(void* argument) {
+  int ends[2];
+  open_known(ends);
+  change_flags_of_duplicate(ends, (int)syscall(SYS_fcntl, ends[kReadEnd], (long)F_DUPFD, 50L));
+  close_both(ends);
+  return argument;
+}
+
+CASE(fcntl) { join(start(change_flags, NULL)); }
+CASE(ioctl) { join(start(set_by_ioctl, NULL)); }
+CASE(setsockopt) { join(start(set_timeout, NULL)); }
+CASE(close) { join(start(close_by_number, NULL)); }
+CASE(dup) { join(start(duplicate, NULL)); }
+CASE(dupfd) { join(start(duplicate_above, NULL)); }
+CASE(dup2) { join(start(put_pipe_in_place, NULL)); }
