@@ -64,11 +64,13 @@ void in_forking_parent() {
   note_shared();
 }
 
+void release_in_child() {
+  if (started()) release_locks();
+}
+
 // The child of fork has the calling greenlet only; the hub's descriptors are shared with the parent and must go.
-void in_forked_child() {
-  if (!started()) return;
+void restart_in_child() {
   const core::Runtime runtime;
-  release_locks();
   if (core::current == nullptr) return;  // forked by a kernel thread that runs no greenlets
   if (core::current != &core::Hubs::main_greenlet()) leave_glibc_lists();
   note_shared();
@@ -77,8 +79,12 @@ void in_forked_child() {
   the_hub->restart_after_fork(*core::current);
 }
 
-// At load: ahead of the program's own handlers, so that those which run in the child find its hub.
-[[gnu::constructor]] void watch_forks() { pthread_atfork(before_fork, in_forking_parent, in_forked_child); }
+// Locks: last before the fork, first after it. The program's own handlers wait for locks, and others must run then.
+[[gnu::constructor]] void watch_forks() { pthread_atfork(before_fork, in_forking_parent, release_in_child); }
+
+// A new hub needs memory, so it comes after the handlers of all that was there before the first thread: an allocator's
+// (jemalloc) give its locks back in the child. They find the parent's hub: good for all but waiting and making threads.
+void restart_after_forks() { pthread_atfork(nullptr, nullptr, restart_in_child); }
 
 core::Hub* try_start() noexcept {
   if (const char* wrong = check_glibc()) {
@@ -90,6 +96,7 @@ core::Hub* try_start() noexcept {
     begin_process();
     read_default_attributes();
     the_hub = &core::Hub::start(main_thread());
+    restart_after_forks();
   } catch (const std::exception& error) {
     report("threads stay kernel threads: %s", error.what());
     return nullptr;
