@@ -74,7 +74,7 @@ std::size_t Carriers::peak() noexcept { return threads_peak.load(); }
 Carrier& Carriers::adopt_this_thread() {
   auto* carrier = new Carrier;
   carrier->may_end_ = false;
-  carrier->open_status();
+  carrier->thread_ = static_cast<pid_t>(syscall(SYS_gettid));
   const Place place = take_place(idle_stack_size);
   void* memory = place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet));
   const auto size = static_cast<std::size_t>(place.stack->high() - place.low);
@@ -133,12 +133,12 @@ void* Carrier::thread_main(void* argument) {
   const AlternateStack for_overflows;
   in_runtime = true;  // whatever a signal handler calls here goes straight to libc
   my_carrier = self;
-  self->open_status();
+  self->thread_ = static_cast<pid_t>(syscall(SYS_gettid));
   struct OwnStack : RawGreenlet {
   } idle;
   self->idle_ = &idle;
   self->run(false);
-  close(self->status_fd_);
+  if (self->status_fd_ >= 0) close(self->status_fd_.exchange(-1));
   if (self->kick_fd_ >= 0) close(std::exchange(self->kick_fd_, -1));
   threads.fetch_sub(1);
   const std::lock_guard guard(state().lock);
@@ -183,20 +183,21 @@ bool Carrier::wait_for_offer(bool is_spare) noexcept {
   return true;
 }
 
-// Opened once, and at a high number: the monitor looks while the program may count on the lowest one to be free.
-void Carrier::open_status() noexcept {
+// At a high number: the program may count on the lowest one to be free. For a moment it is not, so this waits until the
+// monitor needs it.
+int Carrier::open_status() const noexcept {
   constexpr int out_of_the_way = 900;
   char path[64];
-  thread_ = static_cast<pid_t>(syscall(SYS_gettid));
   std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread_);
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
   const int high = fcntl(fd, F_DUPFD_CLOEXEC, out_of_the_way);
   if (high >= 0) close(fd);
-  status_fd_ = high >= 0 ? high : fd;
+  return high >= 0 ? high : fd;
 }
 
 // The letter after the name in parentheses, which may itself hold anything: proc_pid_stat(5).
-Carrier::Activity Carrier::activity() const noexcept {
+Carrier::Activity Carrier::activity() noexcept {
+  if (status_fd_ < 0) status_fd_ = open_status();
   char text[256];
   const ssize_t size = pread(status_fd_, text, sizeof text - 1, 0);
   if (size <= 0) return Activity::unknown;

@@ -33,7 +33,7 @@ class Carrier : public Link<Carrier> {  // Carriers::spares_
 
   // For the monitor: its kernel thread, now; and the CPU time that it has used.
   enum class Activity { runs, sleeps, unknown };
-  [[nodiscard]] Activity activity() const noexcept;
+  [[nodiscard]] Activity activity() noexcept;
   [[nodiscard]] std::chrono::nanoseconds cpu_time() const noexcept;
   [[nodiscard]] pid_t thread() const noexcept { return thread_; }
 
@@ -51,16 +51,16 @@ class Carrier : public Link<Carrier> {  // Carriers::spares_
   void run(bool is_spare) noexcept;
   bool wait_for_offer(bool is_spare) noexcept;
 
-  void open_status() noexcept;
+  int open_status() const noexcept;
 
   RawGreenlet* idle_ = nullptr;
   HubGreenlet* passenger_ = nullptr;      // has just left its stack for ours
   std::atomic<std::uint32_t> called_{0};  // futex: 1 when offer_ is set
   Offer offer_;
   pid_t thread_ = 0;
-  int status_fd_ = -1;   // /proc/self/task/TID/stat
-  int kick_fd_ = -1;     // eventfd
-  bool may_end_ = true;  // false: the process's first thread
+  std::atomic<int> status_fd_{-1};  // /proc/self/task/TID/stat, once the monitor has looked
+  int kick_fd_ = -1;                // eventfd
+  bool may_end_ = true;             // false: the process's first thread
 };
 
 // All carriers of the process. Threads: any.

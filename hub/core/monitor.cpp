@@ -108,7 +108,7 @@ void look_when_provoking(Hub& hub, std::uint64_t turn) noexcept {
 void look_at_long_run(Hub& hub, Watch& watch, std::uint64_t turn) noexcept {
   const HubGreenlet* const owner = hub.owner();
   if (watch.offered == turn || owner == nullptr) return;  // nobody's is the turn of a hub whose carrier is on its way
-  const Carrier& carrier = *hub.carrier();
+  Carrier& carrier = *hub.carrier();
   const nanoseconds cpu = carrier.cpu_time();
   const auto now = Deadline::Clock::now();
   if (!watch.seen_twice) {

@@ -16,6 +16,8 @@ namespace {
 // A call that took this long was worth a hand-over, which wakes a thread and later the hub.
 constexpr std::chrono::microseconds worth_it(50);
 
+constexpr std::uint8_t retakes_to_learn = 3;
+
 std::int64_t now() noexcept { return Deadline::Clock::now().time_since_epoch().count(); }
 
 // Returns whether the others go on while the running greenlet blocks: also where nobody is held up.
@@ -50,20 +52,37 @@ SlowCall::SlowCall() noexcept : site_(nullptr) {
 
 SlowCall::SlowCall(CallSite& site) noexcept : site_(&site) {
   if (!can_park() || my_turn == 0) return;
+  if (site.patience_.load(std::memory_order_relaxed) == 0) {
+    turn_ = my_turn;
+    return;
+  }
   const int saved = errno;
   began_ = now();
-  if (site.patience_.load(std::memory_order_relaxed) != 0) offered_ = offer_turn();
+  offered_ = offer_turn();
   errno = saved;
 }
 
 SlowCall::~SlowCall() {
-  if (began_ == 0) return;
-  const bool was_slow = now() - began_ >= std::chrono::nanoseconds(worth_it).count();
-  const std::uint8_t patience = site_->patience_.load(std::memory_order_relaxed);
+  if (turn_ != 0) {
+    const bool lost_hub = my_turn == turn_ && current->home->turn() != turn_;
+    if (lost_hub) site_->note_retake();
+  } else if (began_ != 0) {
+    site_->note_offered(now() - began_ >= std::chrono::nanoseconds(worth_it).count());
+  }
+}
+
+void CallSite::note_retake() noexcept {
+  if (retakes_.fetch_add(1, std::memory_order_relaxed) + 1 < retakes_to_learn) return;
+  retakes_.store(0, std::memory_order_relaxed);
+  patience_.store(slow, std::memory_order_relaxed);
+}
+
+void CallSite::note_offered(bool was_slow) noexcept {
+  const std::uint8_t patience = patience_.load(std::memory_order_relaxed);
   if (was_slow) {
-    site_->patience_.store(CallSite::slow, std::memory_order_relaxed);
+    patience_.store(slow, std::memory_order_relaxed);
   } else if (patience != 0) {
-    site_->patience_.store(patience - 1, std::memory_order_relaxed);
+    patience_.store(patience - 1, std::memory_order_relaxed);
   }
 }
 

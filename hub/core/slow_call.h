@@ -6,8 +6,8 @@
 
 namespace evergreen::core {
 
-// What is known of one place in the code (or one kind of call) that sometimes blocks. It is taken for slow after one
-// call that was, until as many in a row as its patience were not.
+// What is known of one place in the code (or one kind of call) that sometimes blocks. It is taken for slow after the
+// hub was re-taken during several of its calls, and until eight calls in a row were quick.
 class CallSite {
  public:
   static constexpr std::uint8_t slow = 8;
@@ -17,8 +17,11 @@ class CallSite {
 
  private:
   friend class SlowCall;
+  void note_retake() noexcept;
+  void note_offered(bool was_slow) noexcept;
 
-  std::atomic<std::uint8_t> patience_{0};
+  std::atomic<std::uint8_t> patience_{0};  // quick calls until it is no longer taken for slow
+  std::atomic<std::uint8_t> retakes_{0};
 };
 
 // For calls through a shim that nothing can be known of in advance, such as ioctl: the place in the program that makes
@@ -49,7 +52,8 @@ class SlowCall {
 
  private:
   CallSite* const site_;
-  std::int64_t began_ = 0;  // on the steady clock; 0: not measured
+  std::int64_t began_ = 0;  // on the steady clock; 0: not offered
+  std::uint64_t turn_ = 0;  // the greenlet's, if it was not offered
   bool offered_ = false;
 };
 
