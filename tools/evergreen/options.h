@@ -9,7 +9,7 @@ struct Options {
   bool stats = false;
   std::optional<uint64_t> stack_size;  // bytes
   std::optional<unsigned> hubs;
-  char** command = nullptr;            // PROGRAM and its arguments, up to a null
+  char** command = nullptr;  // PROGRAM and its arguments, up to a null
 };
 
 // Answers --help and --version itself, and exits. Throws a Refusal where the line makes no sense.
