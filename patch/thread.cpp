@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "greenlet/arch_x86_64.h"
 #include "greenlet/fatal.h"
 #include "greenlet/resolver_state.h"
 #include "greenlet/tls_block.h"
@@ -21,7 +22,7 @@ extern "C" int __sigsetjmp(struct __jmp_buf_tag* buffer, int save_mask) noexcept
 namespace evergreen::patch {
 namespace {
 
-enum Fate : std::uintptr_t { joinable, detached, finished };  // no pointer is that small
+enum Fate : std::uintptr_t { joinable, detached, ending, finished };  // no pointer is that small
 
 constinit std::size_t libc_stack_size = 8 << 20;
 
@@ -68,9 +69,12 @@ void Thread::on_dead(RawGreenlet& raw) noexcept {
 }
 
 bool Thread::finish() noexcept {
-  const std::uintptr_t before = fate_.exchange(finished);
-  if (before == detached) return true;
-  if (before != joinable) core::unpark(*reinterpret_cast<HubGreenlet*>(before), core::Wake::woken);
+  std::uintptr_t before = fate_.load();
+  while (!fate_.compare_exchange_weak(before, before == joinable || before == detached ? finished : ending)) {
+  }
+  if (before == joinable || before == detached) return before == detached;
+  core::unpark(*reinterpret_cast<HubGreenlet*>(before), core::Wake::woken);
+  fate_.store(finished);
   return false;
 }
 
@@ -116,8 +120,7 @@ int Thread::join(void** to, const char* why, Deadline deadline) noexcept {
       const core::Wake how = core::park(self, why, deadline);
       seen = joiner;
       if (how == core::Wake::timed_out && fate_.compare_exchange_strong(seen, joinable)) return ETIMEDOUT;
-      // Finished just now: finish() is about to unpark us, and we must not be gone before it has.
-      if (how == core::Wake::timed_out) core::park(self, why, Deadline::never());
+      while (fate_.load() != finished) arch::give_cpu();  // some instructions of another kernel thread
     } else if (seen != finished) {
       return EINVAL;  // detached, or somebody else joins it
     }
@@ -132,6 +135,10 @@ Thread& main_thread() noexcept {
 }
 
 void forget_main_exit() noexcept { main_awaits_others = false; }
+
+void Thread::forget_joiner() noexcept {
+  if (fate_.load() > finished) fate_.store(joinable);
+}
 
 void read_default_attributes() noexcept {
   pthread_attr_t attributes;
@@ -196,7 +203,10 @@ pthread_key_t end_of_main;
 
 void wait_for_others() noexcept {
   Thread& self = main_thread();
-  self.finish();
+  {
+    const core::Runtime runtime;
+    self.finish();
+  }
   main_awaits_others = true;
   for (;;) {
     core::prepare_to_park(self);

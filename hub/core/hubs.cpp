@@ -7,6 +7,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <new>
 
 #include "greenlet/fatal.h"
 #include "greenlet/spin_lock.h"
@@ -25,11 +26,12 @@ constinit std::atomic<pid_t> process_{0};
 constinit std::atomic<std::size_t> alive_now{0}, alive_most{0};
 constinit std::atomic<std::uint64_t> spawned_ever{0};
 
+constinit SpinLock make_lock;  // of make_next()
+
 // Makes the next hub, unless somebody else is about to.
 Hub* make_next() noexcept {
-  static constinit SpinLock lock;
   const Runtime runtime;
-  const std::lock_guard guard(lock);
+  const std::lock_guard guard(make_lock);
   const unsigned index = hub_count.load();
   if (index >= wanted.load()) return nullptr;
   Carrier* carrier = Carriers::take();
@@ -87,6 +89,7 @@ pid_t Hubs::process() noexcept { return process_.load(std::memory_order_relaxed)
 
 // Also in a forked child, where all that was counted has stayed in the parent.
 void Hubs::add_first(Hub& hub, HubGreenlet& main) noexcept {
+  new (&make_lock) SpinLock;  // another thread may have held it
   hubs[0] = &hub;
   hub_count = 1;
   wanted = static_cast<unsigned>(std::clamp<std::size_t>(settings().hubs, 1, limit));
