@@ -1,4 +1,4 @@
-// Who waits and who closes: each writes its own bit of the descriptor's word and then reads the other's, so at least
+// Who waits and who closes: each writes its own part of the descriptor's word and then reads the other's, so at least
 // one of them sees the other.
 #include "hub/core/closing.h"
 
@@ -17,16 +17,20 @@
 namespace evergreen::core {
 namespace {
 
-constexpr std::uint32_t closing = 1U << 31;
-static_assert(Hubs::limit < 31);
+using Word = std::uint64_t;
 
-// A bit for each hub that has a watcher, and `closing`. Zero pages until they are used: four bytes a number.
-constinit std::array<std::atomic<std::uint32_t>, descriptor_limit> words{};
+// The lower half: a bit for each hub that has a watcher. The upper half counts those who close: there may be several,
+// as the number is free, and may have an owner again who closes it, before the first one has come to its end.
+constexpr Word closer = Word{1} << 32;
+static_assert(Hubs::limit <= 32);
+
+// Zero pages until they are used: eight bytes a number.
+constinit std::array<std::atomic<Word>, descriptor_limit> words{};
 constinit std::atomic<int> end{0};  // no word from here on was ever written
 
 bool in_range(int fd) noexcept { return fd >= 0 && fd < descriptor_limit; }
 
-std::atomic<std::uint32_t>& word_of(int fd) noexcept { return words[static_cast<std::size_t>(fd)]; }
+std::atomic<Word>& word_of(int fd) noexcept { return words[static_cast<std::size_t>(fd)]; }
 
 void note_use(int fd) noexcept {
   int seen = end.load(std::memory_order_relaxed);
@@ -37,7 +41,7 @@ void note_use(int fd) noexcept {
 void begin_closing(int fd) noexcept {
   if (in_runtime || !in_range(fd)) return;
   note_use(fd);
-  const std::uint32_t watchers = word_of(fd).fetch_or(closing) & ~closing;
+  const Word watchers = word_of(fd).fetch_add(closer) % closer;
   provoke();
   if (watchers == 0 && !any_solo_waits()) return;
   if (getpid() != Hubs::process()) return;  // a vfork child runs in our memory, and closes its own copy only
@@ -48,7 +52,7 @@ void begin_closing(int fd) noexcept {
 }
 
 void end_closing(int fd) noexcept {
-  if (!in_runtime && in_range(fd)) word_of(fd).fetch_and(~closing);
+  if (!in_runtime && is_closing(fd)) word_of(fd).fetch_sub(closer);  // a forked child has forgotten all closers
 }
 
 }  // namespace
@@ -74,19 +78,19 @@ ClosingRange::~ClosingRange() {
   for (int fd = first_; fd < end_; ++fd) end_closing(fd);
 }
 
-bool is_closing(int fd) noexcept { return in_range(fd) && (word_of(fd).load() & closing) != 0; }
+bool is_closing(int fd) noexcept { return in_range(fd) && word_of(fd).load() >= closer; }
 
 bool watch(int fd, unsigned hub) noexcept {
   auto& word = word_of(fd);
-  std::uint32_t seen = word.load();
+  Word seen = word.load();
   if ((seen >> hub & 1) == 0) {
     note_use(fd);
-    seen = word.fetch_or(1U << hub);
+    seen = word.fetch_or(Word{1} << hub);
   }
-  return (seen & closing) == 0;
+  return seen < closer;
 }
 
-void unwatch(int fd, unsigned hub) noexcept { word_of(fd).fetch_and(~(1U << hub)); }
+void unwatch(int fd, unsigned hub) noexcept { word_of(fd).fetch_and(~(Word{1} << hub)); }
 
 void forget_watches() noexcept {
   for (int fd = 0; fd < end.load(); ++fd) word_of(fd).store(0);
