@@ -45,10 +45,7 @@ HubGreenlet& current_or_thread() {
 Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
   provoke();
   const Runtime runtime;
-  if (self.home == nullptr) {
-    block_thread(self, deadline);
-    return take_outcome(self);
-  }
+  if (self.home == nullptr) return block_thread(self, deadline);
   if (stays_solo(self)) {
     if (const auto end = block_solo(self, deadline)) return *end;
   }

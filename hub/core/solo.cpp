@@ -87,6 +87,23 @@ bool give_up(HubGreenlet& self, HubGreenlet::Parking how) noexcept {
   return self.parking.compare_exchange_strong(seen, HubGreenlet::awake);
 }
 
+// Blocks until somebody wakes us. False if the deadline has passed first: not by a word of `timed_out`, which would
+// make void the wake-ups of a greenlet that then goes on to wait on its hub.
+bool block_until(HubGreenlet& self, Deadline deadline) noexcept {
+  if (!begin(self, HubGreenlet::blocked)) return true;
+  const timespec until = deadline.kernel_time();  // not used if it is never
+  const int saved = errno;
+  bool was_woken = true;
+  while (was_woken && self.parking.load() == HubGreenlet::blocked) {
+    provoke();
+    syscall(SYS_futex, &self.parking, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, HubGreenlet::blocked,
+            deadline.is_never() ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
+    if (deadline.has_passed()) was_woken = !give_up(self, HubGreenlet::blocked);
+  }
+  errno = saved;
+  return was_woken;
+}
+
 std::optional<Wake> poll_with(HubGreenlet& self, pollfd* fds, std::span<const FdInterest> interests,
                               Deadline deadline) noexcept {
   const Deadline until = std::min(deadline, Deadline::in(longest_wait));
@@ -144,27 +161,16 @@ Wake take_outcome(HubGreenlet& self) noexcept {
   }
 }
 
-void block_thread(HubGreenlet& self, Deadline deadline) noexcept {
-  if (!begin(self, HubGreenlet::blocked)) return;
-  const timespec until = deadline.kernel_time();  // not used if it is never
-  const int saved = errno;
-  while (self.parking.load() == HubGreenlet::blocked) {
-    provoke();
-    syscall(SYS_futex, &self.parking, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, HubGreenlet::blocked,
-            deadline.is_never() ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
-    if (!deadline.has_passed()) continue;
-    std::uint32_t seen = HubGreenlet::blocked;
-    self.parking.compare_exchange_strong(seen, HubGreenlet::timed_out);
-  }
-  errno = saved;
+Wake block_thread(HubGreenlet& self, Deadline deadline) noexcept {
+  return block_until(self, deadline) ? take_outcome(self) : Wake::timed_out;
 }
 
 std::optional<Wake> block_solo(HubGreenlet& self, Deadline deadline) noexcept {
-  block_thread(self, std::min(deadline, Deadline::in(longest_wait)));
-  const Wake how = take_outcome(self);
+  const bool was_woken = block_until(self, std::min(deadline, Deadline::in(longest_wait)));
   self.woke = Deadline::Clock::now();
-  if (how == Wake::timed_out && !deadline.has_passed()) return std::nullopt;
-  return how;
+  if (was_woken) return take_outcome(self);
+  if (deadline.has_passed()) return Wake::timed_out;
+  return std::nullopt;
 }
 
 std::optional<Wake> poll_solo(HubGreenlet& self, std::span<const FdInterest> interests, Deadline deadline) noexcept {

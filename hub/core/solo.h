@@ -22,7 +22,7 @@ struct FdInterest;
 
 // Step 3 of park.h for a solo greenlet, or a plain kernel thread: blocks until the greenlet is woken or the deadline
 // passes. A solo one gets no answer after a while: then it goes home, and parks there.
-void block_thread(HubGreenlet& self, Deadline deadline) noexcept;
+Wake block_thread(HubGreenlet& self, Deadline deadline) noexcept;
 [[nodiscard]] std::optional<Wake> block_solo(HubGreenlet& self, Deadline deadline) noexcept;
 
 // The same for wait_any_fd: until one of the descriptors may be ready, too, or is closed.
