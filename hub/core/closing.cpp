@@ -24,13 +24,13 @@ using Word = std::uint64_t;
 constexpr Word closer = Word{1} << 32;
 static_assert(Hubs::limit <= 32);
 
-// Zero pages until they are used: eight bytes a number.
-constinit std::array<std::atomic<Word>, descriptor_limit> words{};
+// Zero pages until they are used: eight bytes a number. (An array of atomics would be too much for clang's constinit.)
+constinit std::array<Word, descriptor_limit> words{};
 constinit std::atomic<int> end{0};  // no word from here on was ever written
 
 bool in_range(int fd) noexcept { return fd >= 0 && fd < descriptor_limit; }
 
-std::atomic<Word>& word_of(int fd) noexcept { return words[static_cast<std::size_t>(fd)]; }
+std::atomic_ref<Word> word_of(int fd) noexcept { return std::atomic_ref(words[static_cast<std::size_t>(fd)]); }
 
 void note_use(int fd) noexcept {
   int seen = end.load(std::memory_order_relaxed);
@@ -81,7 +81,7 @@ ClosingRange::~ClosingRange() {
 bool is_closing(int fd) noexcept { return in_range(fd) && word_of(fd).load() >= closer; }
 
 bool watch(int fd, unsigned hub) noexcept {
-  auto& word = word_of(fd);
+  const std::atomic_ref<Word> word = word_of(fd);
   Word seen = word.load();
   if ((seen >> hub & 1) == 0) {
     note_use(fd);

@@ -130,9 +130,7 @@ static int descend(int children, int of_the_first) {
   return exit_status(child);
 }
 
-CASE(children_of_children_inherit_no_descriptors_of_hubs) {
-  CHECK(descend(20, -1) <= 10);
-}
+CASE(children_of_children_inherit_no_descriptors_of_hubs) { CHECK(descend(20, -1) <= 10); }
 
 static void read_text(int fd, char* text, size_t size) {
   ssize_t n;
