@@ -68,7 +68,7 @@ long park_on(const Call& call, std::uint32_t bits, bool look_again, Deadline dea
   for (auto pause = std::chrono::milliseconds(100);; pause *= 2) {
     const Deadline until = look_again ? std::min(deadline, Deadline::in(pause)) : deadline;
     how = core::park(sleeper.greenlet, "futex", until);
-    if (how != core::Wake::timed_out || until == deadline || !call.is_equal()) break;
+    if (how != core::Wake::timed_out || until == deadline || !call.is_equal() || !is_waiting(sleeper)) break;
   }
   const bool was_woken = !remove(sleeper);
   return !was_woken && how == core::Wake::timed_out && deadline.has_passed() ? fail(ETIMEDOUT) : 0;

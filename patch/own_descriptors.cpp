@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 
 #include "patch/shim.h"
 
@@ -41,6 +42,14 @@ void unguard_descriptor(int fd) noexcept {
 
 bool is_guarded(int fd) noexcept {
   return fd >= 0 && fd < guarded_limit && (word_of(fd).load(std::memory_order_relaxed) & bit_of(fd)) != 0;
+}
+
+void close_guarded_descriptors() noexcept {
+  for (int first = 0; first < guarded_limit; first += 64) {
+    for (std::uint64_t bits = word_of(first).exchange(0); bits != 0; bits &= bits - 1) {
+      real.close(first + std::countr_zero(bits));
+    }
+  }
 }
 
 int move_out_of_the_way(int fd) noexcept {

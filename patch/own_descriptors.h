@@ -13,6 +13,9 @@ void guard_descriptor(int fd) noexcept;
 void unguard_descriptor(int fd) noexcept;
 bool is_guarded(int fd) noexcept;
 
+// In a forked child: closes all that are guarded. They belong to the parent's hubs, carriers and waits.
+void close_guarded_descriptors() noexcept;
+
 // Gives a descriptor that libev or the hub has just made a high number, and guards it. Returns that number; `fd` itself
 // where none is free.
 int move_out_of_the_way(int fd) noexcept;

@@ -20,6 +20,7 @@
 #include "hub/core/settings.h"
 #include "patch/fd_traits.h"
 #include "patch/once.h"
+#include "patch/own_descriptors.h"
 #include "patch/shared_memory.h"
 #include "patch/thread.h"
 #include "patch/wait_table.h"
@@ -75,7 +76,9 @@ void restart_in_child() {
   if (core::current != &core::Hubs::main_greenlet()) leave_glibc_lists();
   note_shared();
   forget_main_exit();
+  static_cast<Thread*>(core::current)->forget_joiner();
   begin_process();
+  close_guarded_descriptors();
   the_hub->restart_after_fork(*core::current);
 }
 

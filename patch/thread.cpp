@@ -22,7 +22,7 @@ extern "C" int __sigsetjmp(struct __jmp_buf_tag* buffer, int save_mask) noexcept
 namespace evergreen::patch {
 namespace {
 
-enum Fate : std::uintptr_t { joinable, detached, finishing, finished };  // no pointer is that small
+enum Fate : std::uintptr_t { joinable, detached, ending, finished };  // no pointer is that small
 
 constinit std::size_t libc_stack_size = 8 << 20;
 
@@ -70,13 +70,12 @@ void Thread::on_dead(RawGreenlet& raw) noexcept {
 
 bool Thread::finish() noexcept {
   std::uintptr_t before = fate_.load();
-  while (!fate_.compare_exchange_weak(before, before > finished ? finishing : finished)) {
+  while (!fate_.compare_exchange_weak(before, before == joinable || before == detached ? finished : ending)) {
   }
-  if (before > finished) {  // a joiner, which neither goes on nor buries us before the store
-    core::unpark(*reinterpret_cast<HubGreenlet*>(before), core::Wake::woken);
-    fate_.store(finished);
-  }
-  return before == detached;
+  if (before == joinable || before == detached) return before == detached;
+  core::unpark(*reinterpret_cast<HubGreenlet*>(before), core::Wake::woken);
+  fate_.store(finished);
+  return false;
 }
 
 Thread* Thread::find(pthread_t handle) noexcept {
@@ -121,8 +120,7 @@ int Thread::join(void** to, const char* why, Deadline deadline) noexcept {
       const core::Wake how = core::park(self, why, deadline);
       seen = joiner;
       if (how == core::Wake::timed_out && fate_.compare_exchange_strong(seen, joinable)) return ETIMEDOUT;
-      // finish() may still be at it, or have come after the deadline: it says when it has done with us.
-      while (fate_.load() != finished) arch::give_cpu();
+      while (fate_.load() != finished) arch::give_cpu();  // some instructions of another kernel thread
     } else if (seen != finished) {
       return EINVAL;  // detached, or somebody else joins it
     }
@@ -137,6 +135,10 @@ Thread& main_thread() noexcept {
 }
 
 void forget_main_exit() noexcept { main_awaits_others = false; }
+
+void Thread::forget_joiner() noexcept {
+  if (fate_.load() > finished) fate_.store(joinable);
+}
 
 void read_default_attributes() noexcept {
   pthread_attr_t attributes;
@@ -201,7 +203,10 @@ pthread_key_t end_of_main;
 
 void wait_for_others() noexcept {
   Thread& self = main_thread();
-  self.finish();
+  {
+    const core::Runtime runtime;
+    self.finish();
+  }
   main_awaits_others = true;
   for (;;) {
     core::prepare_to_park(self);

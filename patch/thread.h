@@ -35,6 +35,9 @@ class Thread : public core::HubGreenlet {
   // Marks the end: wakes who joins. Returns whether nobody ever will, and the object is to be buried.
   bool finish() noexcept;
 
+  // In a forked child, where this is the only thread: who joined it has stayed in the parent.
+  void forget_joiner() noexcept;
+
  private:
   static RawGreenlet& entry(RawGreenlet& self);
   static void on_dead(RawGreenlet& self) noexcept;
@@ -44,11 +47,14 @@ class Thread : public core::HubGreenlet {
   Routine routine_ = nullptr;
   void* argument_ = nullptr;
 
-  // joinable, detached, finished, or the HubGreenlet that joins. One atomic change for each step of a life:
+  // joinable, detached, ending, finished, or the HubGreenlet that joins. One atomic change for each step of a life:
   //   joinable -> joiner      by join(); back, when its deadline passes
   //   joinable -> detached    by detach()
-  //   any      -> finished    by finish(), once it is off its stack; who was there before is woken, or (detached) it is
-  //                           buried. A finished one is buried by join() or detach().
+  //   joinable, detached -> finished    by finish(), once it is off its stack; a detached one is buried
+  //   joiner -> ending -> finished      likewise; the joiner is woken in between. It goes on when all is over: until
+  //                                     then finish() needs them both. Its wake-up does not tell it that, since one
+  //                                     whose deadline has just passed gets none.
+  // A finished one is buried by join() or detach().
   std::atomic<std::uintptr_t> fate_;
 };
 

@@ -118,6 +118,12 @@ bool remove(Sleeper& sleeper) noexcept {
   return true;
 }
 
+bool is_waiting(const Sleeper& sleeper) noexcept {
+  const core::Runtime runtime;
+  const std::lock_guard guard(bucket_of(sleeper.address).lock);
+  return sleeper.is_linked();
+}
+
 std::size_t wake(const void* address, std::size_t most) noexcept {
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load() == 0) return 0;

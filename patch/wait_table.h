@@ -41,6 +41,10 @@ bool add_if_equal(Sleeper& sleeper, std::uint32_t expected) noexcept;
 // Returns whether it was still there; if not, somebody has woken it.
 bool remove(Sleeper& sleeper) noexcept;
 
+// Whether it is still there. For who has parked with a deadline of its own and parks again: a wake-up that came after
+// that deadline took it from the table, and did nothing else.
+bool is_waiting(const Sleeper& sleeper) noexcept;
+
 // Wakes the oldest `most` sleepers on `address`; returns how many. Never switches.
 std::size_t wake(const void* address, std::size_t most) noexcept;
 

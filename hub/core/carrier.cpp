@@ -190,7 +190,8 @@ int Carrier::open_status() const noexcept {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread_);
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  const int high = fcntl(fd, F_DUPFD_CLOEXEC, out_of_the_way);
+  int high = fcntl(fd, F_DUPFD_CLOEXEC, out_of_the_way);
+  if (high < 0) high = fcntl(fd, F_DUPFD_CLOEXEC, 0);  // at least as a descriptor that is known to be ours
   if (high >= 0) close(fd);
   return high >= 0 ? high : fd;
 }

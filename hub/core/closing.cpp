@@ -17,18 +17,20 @@
 namespace evergreen::core {
 namespace {
 
-// A bit for each hub that has a watcher; above them, how many close it: two threads may do so at once.
 using Word = std::uint64_t;
-constexpr Word closer = Word{1} << 32, watchers = closer - 1;
+
+// The lower half: a bit for each hub that has a watcher. The upper half counts those who close: there may be several,
+// as the number is free, and may have an owner again who closes it, before the first one has come to its end.
+constexpr Word closer = Word{1} << 32;
 static_assert(Hubs::limit <= 32);
 
-// Zero pages until they are used: eight bytes a number.
-constinit std::array<std::atomic<Word>, descriptor_limit> words{};
+// Zero pages until they are used: eight bytes a number. (An array of atomics would be too much for clang's constinit.)
+constinit std::array<Word, descriptor_limit> words{};
 constinit std::atomic<int> end{0};  // no word from here on was ever written
 
 bool in_range(int fd) noexcept { return fd >= 0 && fd < descriptor_limit; }
 
-std::atomic<Word>& word_of(int fd) noexcept { return words[static_cast<std::size_t>(fd)]; }
+std::atomic_ref<Word> word_of(int fd) noexcept { return std::atomic_ref(words[static_cast<std::size_t>(fd)]); }
 
 void note_use(int fd) noexcept {
   int seen = end.load(std::memory_order_relaxed);
@@ -39,18 +41,18 @@ void note_use(int fd) noexcept {
 void begin_closing(int fd) noexcept {
   if (in_runtime || !in_range(fd)) return;
   note_use(fd);
-  const Word hubs = word_of(fd).fetch_add(closer) & watchers;
+  const Word watchers = word_of(fd).fetch_add(closer) % closer;
   provoke();
-  if (hubs == 0 && !any_solo_waits()) return;
+  if (watchers == 0 && !any_solo_waits()) return;
   if (getpid() != Hubs::process()) return;  // a vfork child runs in our memory, and closes its own copy only
   interrupt_solo_waits(fd);
   for (unsigned i = 0; i < Hubs::count(); ++i) {
-    if ((hubs >> i & 1) != 0) Hubs::at(i).forget(fd);
+    if ((watchers >> i & 1) != 0) Hubs::at(i).forget(fd);
   }
 }
 
 void end_closing(int fd) noexcept {
-  if (!in_runtime && in_range(fd)) word_of(fd).fetch_sub(closer);
+  if (!in_runtime && is_closing(fd)) word_of(fd).fetch_sub(closer);  // a forked child has forgotten all closers
 }
 
 }  // namespace
@@ -79,7 +81,7 @@ ClosingRange::~ClosingRange() {
 bool is_closing(int fd) noexcept { return in_range(fd) && word_of(fd).load() >= closer; }
 
 bool watch(int fd, unsigned hub) noexcept {
-  auto& word = word_of(fd);
+  const std::atomic_ref<Word> word = word_of(fd);
   Word seen = word.load();
   if ((seen >> hub & 1) == 0) {
     note_use(fd);

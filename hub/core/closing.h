@@ -12,6 +12,8 @@ inline constexpr int descriptor_limit = 1 << 20;
 // interrupted before the scope begins, and until it ends nobody else begins to wait: so no waiter is left over to sleep
 // for ever or to get the events of the next owner.
 //
+// Scopes of one number may overlap: it is closed, and free for its next owner, before the scope ends.
+//
 // Any kernel thread and any greenlet; parks where another hub has to be asked, and does nothing inside hub code. errno
 // is kept.
 class Closing {

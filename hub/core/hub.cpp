@@ -88,15 +88,15 @@ Hub* Hub::make(unsigned index) {
 }
 
 void Hub::restart_after_fork(HubGreenlet& calling) {
-  // The loops' stacks stay where they are, unused: unwinding them would run the parent's hubs.
+  // The loops' stacks stay where they are, unused: unwinding them would run the parent's hubs. So does what other
+  // kernel threads owned, and may have been changing while fork copied it: only the caller's own hub is in order.
   const auto act = on_wake;
   const Mode mode = mode_;
   forget_monitor();
   forget_solo_waits();
-  Carrier& carrier = Carriers::restart_after_fork();
-  for (unsigned i = 1; i < Hubs::count(); ++i) delete &Hubs::at(i);
   forget_watches();
-  this->~Hub();
+  if (running_hub != nullptr) running_hub->~Hub();  // before others get the numbers that it closes
+  Carrier& carrier = Carriers::restart_after_fork();
   new (this) Hub(0);
   begin_with(calling, carrier);
   on_wake = act;

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <new>
 
 #include "greenlet/fatal.h"
 #include "greenlet/spin_lock.h"
@@ -19,17 +20,18 @@ namespace {
 
 constinit std::array<std::atomic<Hub*>, Hubs::limit> hubs{};
 constinit std::atomic<unsigned> hub_count{0}, wanted{1};
-constinit std::atomic<HubGreenlet*> main_{nullptr};
-constinit std::atomic<pid_t> process_{0};
+constinit std::atomic<HubGreenlet*> first_greenlet{nullptr};
+constinit std::atomic<pid_t> own_process{0};
 
 constinit std::atomic<std::size_t> alive_now{0}, alive_most{0};
 constinit std::atomic<std::uint64_t> spawned_ever{0};
 
+constinit SpinLock make_lock;  // of make_next()
+
 // Makes the next hub, unless somebody else is about to.
 Hub* make_next() noexcept {
-  static constinit SpinLock lock;
   const Runtime runtime;
-  const std::lock_guard guard(lock);
+  const std::lock_guard guard(make_lock);
   const unsigned index = hub_count.load();
   if (index >= wanted.load()) return nullptr;
   Carrier* carrier = Carriers::take();
@@ -83,16 +85,17 @@ Statistics Hubs::statistics() noexcept {
   return sum;
 }
 
-HubGreenlet& Hubs::main_greenlet() noexcept { return *main_.load(); }
-pid_t Hubs::process() noexcept { return process_.load(std::memory_order_relaxed); }
+HubGreenlet& Hubs::main_greenlet() noexcept { return *first_greenlet.load(); }
+pid_t Hubs::process() noexcept { return own_process.load(std::memory_order_relaxed); }
 
 // Also in a forked child, where all that was counted has stayed in the parent.
 void Hubs::add_first(Hub& hub, HubGreenlet& main) noexcept {
+  new (&make_lock) SpinLock;  // another thread may have held it
   hubs[0] = &hub;
   hub_count = 1;
   wanted = static_cast<unsigned>(std::clamp<std::size_t>(settings().hubs, 1, limit));
-  main_ = &main;
-  process_ = getpid();
+  first_greenlet = &main;
+  own_process = getpid();
   alive_now = alive_most = 1;
   spawned_ever = 0;
 }

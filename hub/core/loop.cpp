@@ -1,13 +1,33 @@
 #include "hub/core/loop.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <system_error>
 
 namespace evergreen::core {
+namespace {
+
+// libev aborts where it gets no descriptor to be woken by: so one must be free.
+bool has_free_descriptor() noexcept {
+  const int fd = eventfd(0, EFD_CLOEXEC);
+  const int saved = errno;
+  if (fd >= 0) close(fd);
+  errno = saved;
+  return fd >= 0;
+}
+
+}  // namespace
 
 Loop::Loop(void (*on_wake)(void*), void* argument)
     : loop_(ev_loop_new(unsigned{EVBACKEND_EPOLL} | unsigned{EVFLAG_NOENV})), on_wake_(on_wake), argument_(argument) {
   if (loop_ == nullptr) throw std::system_error(errno, std::generic_category(), "cannot make an epoll loop");
+  if (!has_free_descriptor()) {
+    const int error = errno;
+    ev_loop_destroy(loop_);
+    throw std::system_error(error, std::generic_category(), "cannot make an eventfd");
+  }
   ev_async_init(&wake_, [](struct ev_loop*, ev_async* watcher, int) {
     auto* self = static_cast<Loop*>(watcher->data);
     self->on_wake_(self->argument_);

@@ -61,6 +61,47 @@ CASE(static_variable_in_the_shared_form) {
   CHECK_FAILS(wait_for(&word, FUTEX_WAIT, 1, &length), EAGAIN);
 }
 
+enum { kFirstLook = 100 };  // milliseconds after which a waiter of the shared form first looks at the word by itself
+
+struct Look {
+  int word;
+  struct timespec before, just_before, after;  // the look
+};
+
+static void* wake_just_before(void* argument) {
+  struct Look* look = argument;
+  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &look->just_before, NULL);
+  while (wake(&look->word, FUTEX_WAKE, 1) == 0) usleep(1000);
+  return NULL;
+}
+
+static void* wake_nobody(void* argument) {
+  struct Look* look = argument;
+  CHECK_EQ(wake(&look->word, FUTEX_WAKE, 1), 0);
+  return NULL;
+}
+
+static void* compute_past_look(void* argument) {
+  struct Look* look = argument;
+  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &look->before, NULL);
+  while (now_ns(CLOCK_MONOTONIC) < look->after.tv_sec * 1000000000LL + look->after.tv_nsec) {
+  }
+  return NULL;
+}
+
+// The look finds the word as it was; but who looks has been woken all the same.
+CASE(wake_that_leaves_the_word_alone_at_a_look) {
+  static struct Look look;
+  join(start(wake_nobody, &look));  // the first thread takes its time
+  look.before = in_ms(CLOCK_MONOTONIC, kFirstLook - 2);
+  look.just_before = in_ms(CLOCK_MONOTONIC, kFirstLook - 1);
+  look.after = in_ms(CLOCK_MONOTONIC, kFirstLook + 5);
+  pthread_t waker = start(wake_just_before, &look), other = start(compute_past_look, &look);
+  CHECK_EQ(wait_for(&look.word, FUTEX_WAIT, 0, NULL), 0);
+  join(waker);
+  join(other);
+}
+
 static void* check_timeouts(void* argument) {
   int word = 5;
   struct timespec length = {0, kShort * 1000000L}, zero = {0, 0};

@@ -88,6 +88,50 @@ CASE(a_child_that_starts_threads) {
   CHECK_EQ((intptr_t)join(start(fork_a_child_with_threads, (void*)8)), 8);
 }
 
+static void* end_child(void* argument) {
+  usleep(20000);
+  _exit(7);
+  return argument;
+}
+
+static void* fork_a_child_whose_first_thread_ends(void* argument) {
+  pid_t child = fork();
+  if (child == 0) {
+    start(end_child, NULL);
+    pthread_exit(NULL);
+  }
+  CHECK_EQ(exit_status(child), 7);
+  return argument;
+}
+
+CASE(who_joins_the_thread_that_forks_stays_in_the_parent) {
+  pid_t parent = getpid();
+  join(start(fork_a_child_whose_first_thread_ends, NULL));
+  CHECK_EQ(getpid(), parent);
+}
+
+static int count_descriptors(void) {
+  int count = 0;
+  for (int fd = 0; fd < 5000; fd++) {
+    char path[64], target[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    count += readlink(path, target, sizeof target) >= 0;
+  }
+  return count;
+}
+
+// Returns how many descriptors the last of the children has more than the first.
+static int descend(int children, int of_the_first) {
+  join(start(return_argument, NULL));
+  int more = count_descriptors() - of_the_first;
+  if (children == 0) return more > 0 ? more : 0;
+  pid_t child = fork();
+  if (child == 0) _exit(descend(children - 1, of_the_first < 0 ? count_descriptors() : of_the_first));
+  return exit_status(child);
+}
+
+CASE(children_of_children_inherit_no_descriptors_of_hubs) { CHECK(descend(20, -1) <= 10); }
+
 static void read_text(int fd, char* text, size_t size) {
   ssize_t n;
   size_t done = 0;
