@@ -167,6 +167,7 @@ Wake block_thread(HubGreenlet& self, Deadline deadline) noexcept {
 
 std::optional<Wake> block_solo(HubGreenlet& self, Deadline deadline) noexcept {
   const bool was_woken = block_until(self, std::min(deadline, Deadline::in(longest_wait)));
+  provoke();
   self.woke = Deadline::Clock::now();
   if (was_woken) return take_outcome(self);
   if (deadline.has_passed()) return Wake::timed_out;
