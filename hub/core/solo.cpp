@@ -167,6 +167,7 @@ Wake block_thread(HubGreenlet& self, Deadline deadline) noexcept {
 
 std::optional<Wake> block_solo(HubGreenlet& self, Deadline deadline) noexcept {
   const bool woken = block_until(self, std::min(deadline, Deadline::in(longest_wait)));
+  provoke();
   self.woke = Deadline::Clock::now();
   if (woken) return take_outcome(self);
   return deadline.has_passed() ? std::optional(Wake::timed_out) : std::nullopt;
