@@ -70,11 +70,15 @@ void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
 }
 
 Hub& Hub::start(HubGreenlet& main, Mode mode) {
-  if (const int error = start_monitor())
-    throw std::system_error(error, std::generic_category(), "cannot start a thread");
   update_static_tls();
-  Carrier& carrier = Carriers::adopt_this_thread();
+  // Its descriptors have high numbers, and come before the second kernel thread: once two share their table, the kernel
+  // lets the table grow only after a pause (RCU) of some 15 ms.
   Hub& hub = *new Hub(0);
+  if (const int error = start_monitor()) {
+    delete &hub;
+    throw std::system_error(error, std::generic_category(), "cannot start a thread");
+  }
+  Carrier& carrier = Carriers::adopt_this_thread();
   hub.mode_ = mode;
   if (mode == Mode::library) main.share_block();
   hub.begin_with(main, carrier);
