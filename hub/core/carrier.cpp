@@ -74,6 +74,7 @@ std::size_t Carriers::peak() noexcept { return threads_peak.load(); }
 Carrier& Carriers::adopt_this_thread() {
   auto* carrier = new Carrier;
   carrier->may_end_ = false;
+  carrier->kernel_thread_.begin();
   carrier->open_status();
   const Place place = take_place(idle_stack_size);
   void* memory = place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet));
@@ -121,6 +122,7 @@ bool Carriers::plenty() noexcept {
 
 Carrier& Carriers::restart_after_fork() {
   new (&state()) State;
+  forget_kernel_threads();
   threads = threads_peak = 1;
   return adopt_this_thread();
 }
@@ -133,11 +135,13 @@ void* Carrier::thread_main(void* argument) {
   const AlternateStack for_overflows;
   in_runtime = true;  // whatever a signal handler calls here goes straight to libc
   my_carrier = self;
+  self->kernel_thread_.begin();
   self->open_status();
   struct OwnStack : RawGreenlet {
   } idle;
   self->idle_ = &idle;
   self->run(false);
+  self->kernel_thread_.end();
   close(self->status_fd_);
   if (self->kick_fd_ >= 0) close(std::exchange(self->kick_fd_, -1));
   threads.fetch_sub(1);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "greenlet/arch_x86_64.h"
+#include "greenlet/kernel_thread.h"
 #include "greenlet/static_tls.h"
 #include "greenlet/tls_block.h"
 #include "hub/core/carrier.h"
@@ -78,6 +79,7 @@ Hub& Hub::start(HubGreenlet& main, Mode mode) {
     delete &hub;
     throw std::system_error(error, std::generic_category(), "cannot start a thread");
   }
+  run_setxid_in_own_blocks();
   Carrier& carrier = Carriers::adopt_this_thread();
   hub.mode_ = mode;
   if (mode == Mode::library) main.share_block();
