@@ -40,6 +40,13 @@ inline void give_cpu() noexcept {
   asm volatile("syscall" : "+a"(result) : : "rcx", "r11", "memory");
 }
 
+// gettid(2), for signal handlers that must not touch TLS.
+inline int kernel_thread_id() noexcept {
+  long result = SYS_gettid;
+  asm volatile("syscall" : "+a"(result) : : "rcx", "r11", "memory");
+  return static_cast<int>(result);
+}
+
 // write(2) by system call, for reports: libevergreen-patch.so stands in for write(3) and syscall(3), and may park
 // there. Returns what the kernel does, a negative error number if it fails.
 inline long write_by_system_call(int fd, const void* data, std::size_t size) noexcept {

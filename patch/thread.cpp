@@ -32,7 +32,12 @@ constinit std::atomic<bool> main_awaits_others{false};
 }  // namespace
 
 Thread::Thread(core::Hub& hub, const core::Place& place, Routine routine, void* argument, bool is_detached)
-    : HubGreenlet(hub, place, entry), routine_(routine), argument_(argument), fate_(is_detached ? detached : joinable) {
+    : HubGreenlet(hub, place, entry),
+      routine_(routine),
+      argument_(argument),
+      stack_low_(place.low),
+      stack_size_(place.size),
+      fate_(is_detached ? detached : joinable) {
   when_dead_ = on_dead;
 }
 
@@ -96,6 +101,8 @@ int Thread::detach() noexcept {
   if (seen == finished) core::bury(*this);
   return 0;  // somebody joins it: glibc leaves it to them
 }
+
+bool Thread::is_pthread_detached() const noexcept { return fate_.load() == detached; }
 
 void Thread::hand_over(void** to) noexcept {
   if (to != nullptr) *to = result;

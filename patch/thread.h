@@ -29,6 +29,11 @@ class Thread : public core::HubGreenlet {
   int join(void** result, const char* why, Deadline deadline) noexcept;
   int try_join(void** result) noexcept;
 
+  // Not for the main thread: the memory that it runs on, and whether nobody will join it.
+  [[nodiscard]] std::byte* stack_low() const noexcept { return stack_low_; }
+  [[nodiscard]] std::size_t stack_size() const noexcept { return stack_size_; }
+  [[nodiscard]] bool is_pthread_detached() const noexcept;
+
   // What the routine returned, or pthread_exit was given.
   void* result = nullptr;
 
@@ -46,6 +51,8 @@ class Thread : public core::HubGreenlet {
 
   Routine routine_ = nullptr;
   void* argument_ = nullptr;
+  std::byte* stack_low_ = nullptr;
+  std::size_t stack_size_ = 0;
 
   // joinable, detached, ending, finished, or the HubGreenlet that joins. One atomic change for each step of a life:
   //   joinable -> joiner      by join(); back, when its deadline passes

@@ -75,6 +75,7 @@ Carrier& Carriers::adopt_this_thread() {
   auto* carrier = new Carrier;
   carrier->may_end_ = false;
   carrier->thread_ = static_cast<pid_t>(syscall(SYS_gettid));
+  carrier->kernel_thread_.begin();
   const Place place = take_place(idle_stack_size);
   void* memory = place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet));
   const auto size = static_cast<std::size_t>(place.stack->high() - place.low);
@@ -121,6 +122,7 @@ bool Carriers::plenty() noexcept {
 
 Carrier& Carriers::restart_after_fork() {
   new (&state()) State;
+  forget_kernel_threads();
   threads = threads_peak = 1;
   return adopt_this_thread();
 }
@@ -134,10 +136,12 @@ void* Carrier::thread_main(void* argument) {
   in_runtime = true;  // whatever a signal handler calls here goes straight to libc
   my_carrier = self;
   self->thread_ = static_cast<pid_t>(syscall(SYS_gettid));
+  self->kernel_thread_.begin();
   struct OwnStack : RawGreenlet {
   } idle;
   self->idle_ = &idle;
   self->run(false);
+  self->kernel_thread_.end();
   if (self->status_fd_ >= 0) close(self->status_fd_.exchange(-1));
   if (self->kick_fd_ >= 0) close(std::exchange(self->kick_fd_, -1));
   threads.fetch_sub(1);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "greenlet/kernel_thread.h"
 #include "greenlet/list.h"
 #include "hub/core/hub.h"
 
@@ -58,6 +59,7 @@ class Carrier : public Link<Carrier> {  // Carriers::spares_
   std::atomic<std::uint32_t> called_{0};  // futex: 1 when offer_ is set
   Offer offer_;
   pid_t thread_ = 0;
+  KernelThread kernel_thread_;
   std::atomic<int> status_fd_{-1};  // /proc/self/task/TID/stat, once the monitor has looked
   int kick_fd_ = -1;                // eventfd
   bool may_end_ = true;             // false: the process's first thread

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "greenlet/arch_x86_64.h"
+#include "greenlet/kernel_thread.h"
 #include "greenlet/static_tls.h"
 #include "greenlet/tls_block.h"
 #include "hub/core/carrier.h"
@@ -49,7 +50,9 @@ Hub::Hub(unsigned index)
           this),
       deadlines_(loop_),
       descriptors_(loop_, index),
-      index_(index) {
+      index_(index) {}
+
+void Hub::make_loop_greenlet() {
   const Place place = take_place(loop_stack_size);
   loop_greenlet_ = new (place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet)))
       RawGreenlet(place.low, static_cast<std::size_t>(place.stack->high() - place.low), place.block, loop_entry);
@@ -70,11 +73,17 @@ void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
 }
 
 Hub& Hub::start(HubGreenlet& main, Mode mode) {
-  if (const int error = start_monitor())
-    throw std::system_error(error, std::generic_category(), "cannot start a thread");
   update_static_tls();
-  Carrier& carrier = Carriers::adopt_this_thread();
+  // Its descriptors have high numbers, and come before the second kernel thread: once two share their table, the kernel
+  // lets the table grow only after a pause (RCU) of some 15 ms.
   Hub& hub = *new Hub(0);
+  if (const int error = start_monitor()) {
+    delete &hub;
+    throw std::system_error(error, std::generic_category(), "cannot start a thread");
+  }
+  hub.make_loop_greenlet();
+  run_setxid_in_own_blocks();
+  Carrier& carrier = Carriers::adopt_this_thread();
   hub.mode_ = mode;
   if (mode == Mode::library) main.share_block();
   hub.begin_with(main, carrier);
@@ -83,6 +92,12 @@ Hub& Hub::start(HubGreenlet& main, Mode mode) {
 
 Hub* Hub::make(unsigned index) {
   Hub* hub = new Hub(index);
+  try {
+    hub->make_loop_greenlet();
+  } catch (...) {
+    delete hub;
+    throw;
+  }
   hub->begin_turn(nullptr);
   return hub;
 }
@@ -98,6 +113,7 @@ void Hub::restart_after_fork(HubGreenlet& calling) {
   if (running_hub != nullptr) running_hub->~Hub();  // before others get the numbers that it closes
   Carrier& carrier = Carriers::restart_after_fork();
   new (this) Hub(0);
+  make_loop_greenlet();
   begin_with(calling, carrier);
   on_wake = act;
   mode_ = mode;

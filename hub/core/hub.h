@@ -122,6 +122,7 @@ class Hub {
 
   explicit Hub(unsigned index);
   ~Hub() = default;
+  void make_loop_greenlet();  // once there are several kernel threads: TLS blocks know that
   void begin_with(HubGreenlet& main, Carrier& carrier) noexcept;
 
   static RawGreenlet& loop_entry(RawGreenlet& self);
