@@ -15,7 +15,7 @@ namespace {
 // As glibc: the guard page below counts as part of the stack, and so does the TLS block on top. A stack of the
 // program's own has neither.
 int describe_stack(const Thread& thread, pthread_attr_t* attributes) noexcept {
-  const Stack& stack = *thread.stack;
+  const Stack& stack = *thread.stack;  // NOLINT(clang-analyzer-core.NullDereference): all but the main one have one
   if (thread.stack_low() != stack.low())
     return pthread_attr_setstack(attributes, thread.stack_low(), thread.stack_size());
   const auto guard = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
