@@ -8,7 +8,7 @@
 enum {
   kMaxCases = 200,
   kSecondsPerCase = 20,     // CASE_SECONDS=0 in the environment: no limit, for a debugger
-  kDescriptorsOfAHub = 16,  // a generous bound for what evergreen itself may hold open
+  kDescriptorsOfAHub = 48,  // a generous bound for what evergreen itself may hold open
 };
 
 static struct {
