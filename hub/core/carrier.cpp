@@ -75,6 +75,7 @@ Carrier& Carriers::adopt_this_thread() {
   auto* carrier = new Carrier;
   carrier->may_end_ = false;
   carrier->thread_ = static_cast<pid_t>(syscall(SYS_gettid));
+  carrier->status_fd_ = carrier->open_status();  // while no other thread minds
   carrier->kernel_thread_.begin();
   const Place place = take_place(idle_stack_size);
   void* memory = place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet));
@@ -187,8 +188,8 @@ bool Carrier::wait_for_offer(bool is_spare) noexcept {
   return true;
 }
 
-// At a high number: the program may count on the lowest one to be free. For a moment it is not, so this waits until the
-// monitor needs it.
+// At a high number: the program may count on the lowest one to be free. For a moment it is not, so all carriers but the
+// first wait until the monitor needs it.
 int Carrier::open_status() const noexcept {
   constexpr int out_of_the_way = 900;
   char path[64];
