@@ -111,8 +111,8 @@ void Hub::restart_after_fork(HubGreenlet& calling) {
   forget_solo_waits();
   forget_watches();
   if (running_hub != nullptr) running_hub->~Hub();  // before others get the numbers that it closes
+  new (this) Hub(0);                                // first: a hub needs descriptors, a carrier can do without
   Carrier& carrier = Carriers::restart_after_fork();
-  new (this) Hub(0);
   make_loop_greenlet();
   begin_with(calling, carrier);
   on_wake = act;
