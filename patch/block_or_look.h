@@ -5,17 +5,14 @@
 #include <cerrno>
 #include <chrono>
 
-#include "hub/core/park.h"
 #include "hub/core/slow_call.h"
+#include "hub/core/wait_fd.h"
 
 namespace evergreen::patch {
 
 // Sleeps for a millisecond, or until the deadline. Where locks may park: see parks().
 inline void sleep_a_little(const char* why, Deadline deadline) noexcept {
-  const core::Runtime runtime;
-  core::HubGreenlet& self = core::current_or_thread();
-  core::prepare_to_park(self);
-  core::park(self, why, std::min(deadline, Deadline::in(std::chrono::milliseconds(1))));
+  core::sleep_until(std::min(deadline, Deadline::in(std::chrono::milliseconds(1))), why);
 }
 
 // Calls attempt() every millisecond until its result is not EBUSY; ETIMEDOUT when the deadline has passed.

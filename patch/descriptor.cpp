@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "hub/core/slow_call.h"
 #include "patch/fd_traits.h"
 #include "patch/offload.h"
 #include "patch/own_descriptors.h"
@@ -74,8 +73,10 @@ SHIM int close(int fd) {
     if (!core::in_runtime) return fail(EBADF);
     unguard_descriptor(fd);
   }
-  const core::SlowCall slow(core::call_site(__builtin_return_address(0)));  // SO_LINGER, network file systems
-  return note_gone_around(fd, [fd] { return real.close(fd); });
+  // May wait: SO_LINGER, network file systems.
+  return note_gone_around(fd, [fd, caller = __builtin_return_address(0)] {
+    return offloaded(core::call_site(caller), [fd] { return real.close(fd); });
+  });
 }
 
 SHIM int __close(int fd) { return close(fd); }
@@ -87,8 +88,7 @@ SHIM int fclose(FILE* stream) {
 // Waits for the child, inside libc: on a kernel thread of its own.
 SHIM int pclose(FILE* stream) {
   if (started() && stream != nullptr) note_gone(fileno(stream));
-  const core::SlowCall slow;
-  return real.pclose(stream);
+  return offloaded([=] { return real.pclose(stream); });
 }
 
 SHIM FILE* freopen(const char* path, const char* mode, FILE* stream) {
@@ -140,8 +140,8 @@ SHIM int evergreen_fcntl64(int fd, int command, long argument) {
 
 SHIM int evergreen_ioctl(int fd, unsigned long request, long argument) asm("ioctl");
 SHIM int evergreen_ioctl(int fd, unsigned long request, long argument) {
-  const core::SlowCall slow(core::call_site(__builtin_return_address(0)));
-  const int result = real.ioctl(fd, request, argument);
+  const int result =
+      offloaded(core::call_site(__builtin_return_address(0)), [=] { return real.ioctl(fd, request, argument); });
   if (request == FIONBIO) note_changed(fd);
   return result;
 }

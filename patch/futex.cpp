@@ -14,8 +14,8 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "hub/core/slow_call.h"
 #include "patch/clock.h"
+#include "patch/offload.h"
 #include "patch/shared_memory.h"
 #include "patch/shim.h"
 #include "patch/user_memory.h"
@@ -79,8 +79,7 @@ long wait(const Call& call, std::uint32_t bits) noexcept {
   if (!call.is_equal()) return fail(EAGAIN);
   if (call.is_private()) return park_on(call, bits, false, deadline_of(call));
   if (!is_shared_memory(call.address())) return park_on(call, bits, true, deadline_of(call));
-  const core::SlowCall slow;
-  return ask_kernel(call);
+  return offloaded([&] { return ask_kernel(call); });
 }
 
 // The kernel wakes one at least, even if asked for none.
@@ -118,11 +117,6 @@ long wake_after_operation(const Call& call) noexcept {
                                     wake_futex(second, wake_limit(call.timeout), FUTEX_BITSET_MATCH_ANY));
 }
 
-long ask_kernel_slowly(const Call& call) noexcept {
-  const core::SlowCall slow;
-  return ask_kernel(call);
-}
-
 }  // namespace
 
 long futex(long word, long operation, long value, long timeout, long second_word, long third_value) noexcept {
@@ -144,7 +138,7 @@ long futex(long word, long operation, long value, long timeout, long second_word
     case FUTEX_LOCK_PI:
     case FUTEX_LOCK_PI2:
     case FUTEX_WAIT_REQUEUE_PI:
-      return ask_kernel_slowly(call);
+      return offloaded([&] { return ask_kernel(call); });
     default:
       return ask_kernel(call);
   }

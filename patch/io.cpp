@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "hub/core/slow_call.h"
 #include "patch/blocking.h"
+#include "patch/offload.h"
 
 namespace evergreen::patch {
 namespace {
@@ -16,8 +16,7 @@ bool may_wait(FdKind kind) noexcept { return kind != FdKind::never_waits && kind
 // libc's call on what may block without a way to wait for it: a file on a slow disk, a FUSE or network file system.
 template <class Call, class... Arguments>
 ssize_t slowly(const void* caller, Call call, Arguments... arguments) {
-  const core::SlowCall slow(core::call_site(caller));
-  return call(arguments...);
+  return offloaded(core::call_site(caller), [=] { return call(arguments...); });
 }
 
 // A blocking read of what is no socket. attempt() tries with RWF_NOWAIT, blocking() is the plain call.

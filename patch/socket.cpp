@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "patch/block_or_look.h"
 #include "patch/blocking.h"
 
 namespace evergreen::patch {
@@ -67,7 +68,7 @@ int connect_any(int fd, const sockaddr* address, socklen_t size) {
     if (first_answer == 0) first_answer = errno;
     if (deadline.has_passed()) return fail(first_answer);
     if (errno == EAGAIN) {  // the queue of a listening AF_UNIX socket is full; no event tells when there is room
-      core::sleep_until(std::min(deadline, Deadline::in(std::chrono::milliseconds(1))), "connect");
+      sleep_a_little("connect", deadline);
     } else if (const int error = wait_ready(fd, Direction::write, "connect", deadline); error == EBADF) {
       return fail(error);
     }

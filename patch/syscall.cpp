@@ -85,24 +85,17 @@ bool is_timeout(const timespec* time) noexcept {
   return time == nullptr || (is_readable(time, sizeof *time) && is_valid(*time) && time->tv_sec >= 0);
 }
 
-// For calls that do not change a thread. The argument at that place is a thread's id.
-template <long number, std::size_t place>
+// The argument at that place is a thread's id, which translate() makes the kernel's.
+template <long number, std::size_t place, pid_t (*translate)(pid_t) noexcept>
 long with_kernel_id(Arguments given) noexcept {
   std::array<long, 6> for_kernel = given;
-  for_kernel[place] = id_to_ask_about(static_cast<pid_t>(given[place]));
+  for_kernel[place] = translate(static_cast<pid_t>(given[place]));
   return ask_kernel(number, for_kernel);
 }
 
 long raw_getpriority(Arguments given) noexcept {
-  return static_cast<int>(given[0]) == PRIO_PROCESS ? with_kernel_id<SYS_getpriority, 1>(given)
+  return static_cast<int>(given[0]) == PRIO_PROCESS ? with_kernel_id<SYS_getpriority, 1, id_to_ask_about>(given)
                                                     : ask_kernel(SYS_getpriority, given);
-}
-
-template <long number, std::size_t place>
-long with_id_to_signal(Arguments given) noexcept {
-  std::array<long, 6> for_kernel = given;
-  for_kernel[place] = id_to_signal(static_cast<pid_t>(given[place]));
-  return ask_kernel(number, for_kernel);
 }
 
 // Calls wait(), and gives back what is left of the timeout, which libc's functions keep to themselves.
@@ -183,9 +176,9 @@ constexpr std::pair<long, Handler> handled[] = {
     // Threads
     {SYS_gettid, same<gettid>},
     {SYS_tgkill, same<tgkill>},
-    {SYS_tkill, with_id_to_signal<SYS_tkill, 0>},
-    {SYS_rt_tgsigqueueinfo, with_id_to_signal<SYS_rt_tgsigqueueinfo, 1>},
-    {SYS_sched_getaffinity, with_kernel_id<SYS_sched_getaffinity, 0>},
+    {SYS_tkill, with_kernel_id<SYS_tkill, 0, id_to_signal>},
+    {SYS_rt_tgsigqueueinfo, with_kernel_id<SYS_rt_tgsigqueueinfo, 1, id_to_signal>},
+    {SYS_sched_getaffinity, with_kernel_id<SYS_sched_getaffinity, 0, id_to_ask_about>},
     {SYS_sched_setaffinity, same<sched_setaffinity>},
     {SYS_sched_getscheduler, same<sched_getscheduler>},
     {SYS_sched_setscheduler, same<sched_setscheduler>},

@@ -9,6 +9,7 @@
 #include "hub/core/wait_fd.h"
 #include "patch/block_or_look.h"
 #include "patch/fd_traits.h"
+#include "patch/offload.h"
 #include "patch/own_descriptors.h"
 #include "patch/shim.h"
 
@@ -155,6 +156,5 @@ SHIM int waitid(idtype_t type, id_t id, siginfo_t* information, int options) {
 
 // Waits for a shell, inside libc: on a kernel thread of its own. Cancellation point.
 SHIM int system(const char* command) {
-  const core::SlowCall slow;
-  return real.system(command);
+  return offloaded([=] { return real.system(command); });
 }

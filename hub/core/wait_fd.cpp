@@ -57,7 +57,8 @@ Wake wait_any_fd(std::span<const FdInterest> interests, const char* why, Deadlin
 }
 
 void sleep_until(Deadline deadline, const char* why) noexcept {
-  HubGreenlet& self = *current;
+  const Runtime runtime;
+  HubGreenlet& self = current_or_thread();
   prepare_to_park(self);
   park(self, why, deadline);
 }

@@ -21,7 +21,7 @@ Wake wait_fd(int fd, Direction direction, const char* why, Deadline deadline) no
 // The same for several at once.
 Wake wait_any_fd(std::span<const FdInterest> interests, const char* why, Deadline deadline) noexcept;
 
-// Parks until the deadline, which is the only end.
+// Parks until the deadline, which is the only end. Any greenlet or kernel thread, also where locks may park.
 void sleep_until(Deadline deadline, const char* why) noexcept;
 
 }  // namespace evergreen::core
