@@ -1,0 +1,116 @@
+#!/usr/bin/python3
+"""Runs the fuzzer natively and under evergreen, and compares what each call did.
+
+    fuzz.py --evergreen LAUNCHER [--calls N] [--seed S]... FUZZ
+
+Each seed's calls are dealt to some processes; every other one of the preloaded has two hubs. What differs is run once
+more, alone and with no other load of ours: only what differs again is a failure. Every batch's first difference counts:
+what follows it in the same child may follow from it.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+import time
+
+CALLS_PER_CHILD = 50  # child.h
+CALLS_PER_SHARD = 2500
+
+
+class Shard:
+    """Some consecutive calls of a seed."""
+
+    def __init__(self, options, seed, start, count):
+        self.options, self.seed, self.start, self.count = options, seed, start, count
+
+    def command(self, *more):
+        return [self.options.fuzz, "--seed", str(self.seed), *more]
+
+    def environment(self, hubs):
+        return {**os.environ, "EVERGREEN_HUBS": str(hubs)}
+
+    def hubs(self):
+        return 1 + self.start // CALLS_PER_SHARD % 2
+
+    def run(self, preloaded, start=None, count=None):
+        """The lines, by the number of the call."""
+        command = self.command("--from", str(self.start if start is None else start),
+                               "--count", str(self.count if count is None else count))
+        if preloaded:
+            command = [self.options.evergreen] + command
+        ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env=self.environment(self.hubs()), start_new_session=True, check=False)
+        if ended.returncode != 0:
+            raise SystemExit(f"FAILED: {command} ended with {ended.returncode}: {ended.stderr.decode(errors='replace')}")
+        lines = ended.stdout.decode(errors="replace").splitlines()
+        return {int(line.split(" ", 1)[0]): line for line in lines}
+
+    def compare(self, start=None, count=None):
+        """The first difference of each child, and how many calls there were."""
+        native, preloaded = self.run(False, start, count), self.run(True, start, count)
+        found = {}
+        for number in sorted(native.keys() | preloaded.keys()):
+            batch = number // CALLS_PER_CHILD
+            if batch not in found and native.get(number) != preloaded.get(number):
+                found[batch] = (number, native.get(number, "not made"), preloaded.get(number, "not made"))
+        return len(native), list(found.values()), native
+
+
+def confirmed(shard, differences):
+    """Those that are there again when their children run alone."""
+    result = []
+    for number, _, _ in differences:
+        start = number // CALLS_PER_CHILD * CALLS_PER_CHILD
+        result += shard.compare(start, CALLS_PER_CHILD)[1]
+    return result
+
+
+def symbol(line):
+    return re.sub(r"^\d+ ([\w:]+).*", r"\1", line)
+
+
+def report(shard, number, native, preloaded):
+    print(f"DIFFERS (EVERGREEN_HUBS={shard.hubs()}; {' '.join(shard.command('--only', str(number)))})")
+    print("  native:    ", native)
+    print("  preloaded: ", preloaded)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--evergreen", required=True, help="path of the launcher")
+    parser.add_argument("--calls", type=int, default=50000, help="of each seed")
+    parser.add_argument("--seed", type=int, action="append", help="may be given several times; default: 1 and the time")
+    parser.add_argument("--jobs", type=int, default=8, help="processes at a time: most of them wait")
+    parser.add_argument("fuzz", help="path of the program")
+    return parser.parse_args()
+
+
+def main():
+    options = parse()
+    seeds = options.seed or [1, int(time.time())]
+    print("seeds:", *seeds)
+    if subprocess.run([options.fuzz, "--check"], check=False).returncode != 0:
+        return 1
+    shards = [Shard(options, seed, start, min(CALLS_PER_SHARD, options.calls - start))
+              for seed in seeds for start in range(0, options.calls, CALLS_PER_SHARD)]
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        outcomes = list(pool.map(Shard.compare, shards))
+    calls = sum(count for count, _, _ in outcomes)
+    lines = [line for _, _, native in outcomes for line in native.values()]
+    again, failures = 0, 0
+    for shard, (_, differences, _) in zip(shards, outcomes):
+        again += len(differences)
+        for difference in confirmed(shard, differences):
+            failures += 1
+            report(shard, *difference)
+    waits, killed = (sum(word in line for line in lines) for word in (") waits", ") killed by signal"))
+    print(f"{calls} calls of {len({symbol(line) for line in lines})} kinds; {waits} waited until the end, {killed} died; "
+          f"{again} children were run again, {failures} differ")
+    return 1 if failures or calls != options.calls * len(seeds) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
