@@ -37,8 +37,14 @@ std::atomic<bool> holds{false};
 std::array<std::atomic<int>, 8> peers{};  // of the descriptors that the call has
 std::atomic<int> peer_count{0};
 
+void drain(int fd) {
+  char bytes[4096];
+  for (int n = 0; n < 100 && kernel(SYS_read, fd, address(bytes), sizeof bytes) > 0; ++n) {
+  }
+}
+
 // Does what may end the call that waits: once what its peers can do first, then the rest.
-void end_call(std::uint64_t call, Random random) {
+void end_call(Random random) {
   char text[64];
   std::memset(text, 'e', sizeof text);
   const bool closes = random.percent(20);
@@ -50,24 +56,20 @@ void end_call(std::uint64_t call, Random random) {
     }
     kernel(SYS_fcntl, peer, F_SETFL, O_NONBLOCK | kernel(SYS_fcntl, peer, F_GETFL));
     kernel(SYS_write, peer, address(text), sizeof text);
-    char bytes[4096];
-    for (int n = 0; n < 100 && kernel(SYS_read, peer, address(bytes), sizeof bytes) > 0; ++n) {
-    }
+    drain(peer);
   }
-  (void)call;
 }
 
 // The other thread: when the fuzzer says that a call waits, ends it.
 void attend(const Job& job) {
   hold_locks();
   holds.store(true);
-  for (std::uint64_t done = 0;;) {
+  for (;;) {
     usleep(2000);
-    const std::uint64_t stuck = job.board.stuck.load();
-    if (stuck == 0 || stuck == done) continue;
-    end_call(stuck - 1, Random(job.options.seed + 1, stuck));
-    done = stuck;
-    job.board.ended.store(stuck);
+    if (job.board.phase() != Board::waits) continue;
+    const std::uint64_t call = job.board.call();
+    end_call(Random(job.options.seed + 1, call));
+    job.board.change(call, Board::waits, Board::attended);
   }
 }
 
@@ -133,13 +135,15 @@ bool make_call(const Job& job, std::uint64_t index) {
   const std::string name = std::to_string(index) + ' ' + (call.is_raw && !row.is_raw ? "syscall:" : "") + row.name + '(';
   std::snprintf(board.words, sizeof board.words, "%s%s)", name.c_str(), call.text.c_str());
   board.is_last.store(row.is_last);
-  board.call.store(index);
-  board.is_calling.store(true);
   signals.store(0);
+  board.state.store(index * 4 + Board::calling);
   errno = 7777;
   const long result = make(row, call);
   const int error = errno;
-  board.is_calling.store(false);
+  if (!board.change(index, Board::calling, Board::between)) {
+    while (!board.change(index, Board::attended, Board::between)) usleep(500);  // the other thread is at it
+    for (int i = 0; i < peer_count.load(); ++i) drain(peers[static_cast<std::size_t>(i)].load());  // how far it came
+  }
   call.steady_volatiles();
   const bool is_end = job.options.only_last && index + 1 == job.end;
   const std::string line = report(row, call, result, error, job.options.verbose && is_end);

@@ -59,21 +59,17 @@ bool is_quiet(pid_t child) {
 int watch(Board& board, pid_t child, bool& waits) {
   const int end = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
   pollfd ended{end, POLLIN, 0};
-  std::uint64_t last = ~std::uint64_t{0};
+  std::uint64_t last = Board::no_call;
   for (int looks = 0, quiet = 0; poll(&ended, 1, look_ms) == 0; ++looks) {
-    const std::uint64_t call = board.call.load();
-    if (!board.is_calling.load() || call != last) {
+    const std::uint64_t call = board.call();
+    if (board.phase() == Board::between || call != last) {
       last = call;
       looks = quiet = 0;
       continue;
     }
-    if (looks > 3) quiet = is_quiet(child) ? quiet + 1 : quiet;
-    if (quiet >= quiet_looks && board.stuck.load() != call + 1) {
-      board.stuck.store(call + 1);
-      quiet = 0;
-    }
-    const bool could_not_be_ended = quiet >= quiet_looks && board.ended.load() == call + 1;
-    if (could_not_be_ended || looks > all_looks) {
+    if (looks > 3 && is_quiet(child)) ++quiet;
+    if (quiet >= quiet_looks && board.change(call, Board::calling, Board::waits)) quiet = 0;
+    if ((quiet >= quiet_looks && board.phase() == Board::attended) || looks > all_looks) {
       waits = true;
       kill(child, SIGKILL);
       break;
@@ -94,8 +90,7 @@ void run_children(Board& board, const Options& options) {
   const std::uint64_t end = options.from + options.count;
   for (std::uint64_t next = options.from; next < end;) {
     const std::uint64_t batch_end = (next / calls_per_child + 1) * calls_per_child;
-    board.call.store(~std::uint64_t{0});
-    board.is_calling.store(false);
+    board.state.store(Board::no_call * 4);
     board.is_last.store(false);
     fflush(stdout);
     const std::uint64_t child_end = batch_end < end ? batch_end : end;
@@ -105,20 +100,21 @@ void run_children(Board& board, const Options& options) {
     const int status = watch(board, child, waits);
     print_and_clear(board);
     const bool died = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-    const bool died_in_call = died && board.is_calling.load();
-    const bool is_end = board.call.load() + 1 == end;
+    const std::uint64_t call = board.call();
+    const bool died_in_call = died && board.phase() != Board::between;
+    const bool is_end = call + 1 == end;
     if (died_in_call && (!options.only_last || is_end)) {
-      const bool was_attended = board.ended.load() == board.call.load() + 1;
+      const bool was_attended = board.phase() == Board::attended;
       if (waits) std::printf("%s waits%s\n", board.words, was_attended ? "" : ", and so does the other thread");
       if (!waits) std::printf("%s killed by signal %d, status %d\n", board.words, WTERMSIG(status), WEXITSTATUS(status));
     } else if (died && !died_in_call) {
-      std::printf("%lu after %s: the child ended with status %#x\n", board.call.load(), board.words, static_cast<unsigned>(status));
+      std::printf("%lu after %s: the child ended with status %#x\n", call, board.words, static_cast<unsigned>(status));
     }
-    if (board.call.load() == ~std::uint64_t{0}) {
+    if (call == Board::no_call) {
       std::printf("no call was made\n");
       exit(1);
     }
-    next = died || board.is_last.load() ? board.call.load() + 1 : child_end;
+    next = died || board.is_last.load() ? call + 1 : child_end;
   }
 }
 

@@ -16,6 +16,7 @@
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <array>
@@ -192,8 +193,12 @@ void add_files() {
   must(grantpt(master));
   must(unlockpt(master));
   const int slave = must(ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY));
-  give(master, 3);
-  must(write(master, "\n", 1));
+  termios settings;
+  must(tcgetattr(slave, &settings));
+  cfmakeraw(&settings);
+  must(tcsetattr(slave, TCSANOW, &settings));
+  give(master, 4);
+  for (int ready = 0; ready < 4;) must(ioctl(slave, FIONREAD, &ready));  // the kernel brings it there by and by
   add(master, slave, "pty");
   add(slave, master, "tty");
 }
@@ -331,13 +336,16 @@ std::uint64_t hash_world(std::string* words) {
   for (int fd = 0; fd < most; ++fd) {
     if (polled[fd].revents == POLLNVAL && kernel(SYS_fcntl, fd, F_GETFD) < 0) continue;
     int ready = 0;
-    const long facts[] = {fd,
-                          kernel(SYS_fcntl, fd, F_GETFD),
-                          kernel(SYS_fcntl, fd, F_GETFL),
-                          kernel(SYS_lseek, fd, 0, SEEK_CUR),
-                          kernel(SYS_ioctl, fd, FIONREAD, address(&ready)),
-                          ready,
-                          polled[fd].revents};
+    termios settings;
+    long facts[] = {fd,
+                    kernel(SYS_fcntl, fd, F_GETFD),
+                    kernel(SYS_fcntl, fd, F_GETFL),
+                    kernel(SYS_lseek, fd, 0, SEEK_CUR),
+                    kernel(SYS_ioctl, fd, FIONREAD, address(&ready)),
+                    ready,
+                    polled[fd].revents};
+    const bool comes_later = facts[4] == 0 && kernel(SYS_ioctl, fd, TCGETS, address(&settings)) == 0;  // a terminal
+    if (comes_later) facts[5] = facts[6] = 0;
     hash = hash_bytes(facts, sizeof facts, hash);
     if (words != nullptr) add_words(words, fd, facts[1], facts[2], facts[3], ready, polled[fd].revents);
   }
