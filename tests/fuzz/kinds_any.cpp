@@ -87,7 +87,7 @@ void folder_fd(Call& call) {
 // A number for a new descriptor: nobody else's, or that of an open one.
 void fd_to(Call& call) {
   if (call.random.percent(40)) return fd(call);
-  static constexpr Choice choices[] = {{0, "0"}, {131, "131"}, {132, "132"}, {901, "901"}, {-1, "-1"},
+  static constexpr Choice choices[] = {{0, "0"}, {131, "131"}, {132, "132"}, {2501, "2501"}, {-1, "-1"},
                                        NAMED(INT_MIN), {1 << 20, "beyond_limit"}, {3001, "3001"}};
   one_of(call, choices);
 }
