@@ -35,7 +35,7 @@ Function find_function(const char* name);
 // "same as ..." for people; steady from run to run.
 std::string words_of_result(const Row& row, long result);
 
-// Prints each row of patch/hooks.def that calls.def forgets, and each of calls.def that libc does not have.
-bool check_rows();
+// Prints each of the hooked symbols that calls.def forgets, and each of calls.def that libc does not have.
+bool check_rows(std::span<char*> hooked);
 
 }  // namespace fuzz

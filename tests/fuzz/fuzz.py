@@ -11,6 +11,7 @@ what follows it in the same child may follow from it.
 import argparse
 import concurrent.futures
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -84,6 +85,7 @@ def parse():
     parser.add_argument("--calls", type=int, default=50000, help="of each seed")
     parser.add_argument("--seed", type=int, action="append", help="may be given several times; default: 1 and the time")
     parser.add_argument("--jobs", type=int, default=8, help="processes at a time: most of them wait")
+    parser.add_argument("--hooks", required=True, help="path of hooks.def")
     parser.add_argument("fuzz", help="path of the program")
     return parser.parse_args()
 
@@ -92,7 +94,8 @@ def main():
     options = parse()
     seeds = options.seed or [1, int(time.time())]
     print("seeds:", *seeds)
-    if subprocess.run([options.fuzz, "--check"], check=False).returncode != 0:
+    hooked = re.findall(r"^HOOK\((\w+)", pathlib.Path(options.hooks).read_text(encoding="utf-8"), re.MULTILINE)
+    if not hooked or subprocess.run([options.fuzz, "--check"] + hooked, check=False).returncode != 0:
         return 1
     shards = [Shard(options, seed, start, min(CALLS_PER_SHARD, options.calls - start))
               for seed in seeds for start in range(0, options.calls, CALLS_PER_SHARD)]
