@@ -13,7 +13,7 @@
   X(socket_fd) X(message) X(messages) X(message_count) X(message_flags) X(address_and_size)                   \
   X(address_out_and_size) X(accept_flags) X(option) X(option_value_and_size) X(family) X(type) X(protocol)
 #define KINDS_OF_WAITS(X)                                                                                         \
-  X(pollfds_and_count) X(milliseconds) X(length) X(length_left) X(timeval_left) X(mask) X(mask_size)          \
+  X(pollfds_and_count) X(milliseconds) X(length) X(length_left) X(length_inout) X(length_kept) X(mask_of_one) X(epoll_operation) X(epoll_event_in) X(timeval_left) X(mask) X(mask_size)          \
   X(mask_and_size) X(select_count) X(set) X(epoll_fd) X(epoll_events) X(max_events) X(seconds) X(microseconds) \
   X(sleep_flags) X(clock_time) X(deadline) X(valid_deadline) X(lock_clock)
 #define KINDS_OF_PROCESSES(X)                                                                                   \
@@ -21,10 +21,11 @@
   X(signal) X(user) X(id_count) X(id_list) X(cpu_size) X(cpu_mask) X(policy) X(parameters) X(which) X(who)      \
   X(nice_value) X(interval_out) X(map_address) X(map_length) X(protection) X(map_flags) X(msync_flags) X(own_process) \
   X(remap_flags) X(segment)
+#define KINDS_OF_QUEUES(X) X(queue_fd) X(queue_len) X(queue_priority) X(queue_id) X(typed_message) X(ipc_flags) X(set_id) X(set_operations_and_count)
 #define KINDS_OF_LOCKS(X) X(thread) X(self) X(mutex) X(checked_mutex) X(held_mutex) X(rwlock) X(semaphore) X(condition) X(barrier) X(futex_word) X(futex_operation) X(futex_value) X(library) X(load_mode)
 #define KINDS_OF_NAMES(X)                                                                                      \
   X(host) X(service) X(hints) X(pointer_out) X(name_flags) X(name_family) X(record) X(record_class) X(entry_out) \
-  X(buffer_and_size) X(binary_address) X(user_name) X(name_address_and_size) X(port) X(protocol_name) X(resolver)
+  X(buffer_and_size) X(binary_address) X(user_name) X(name_address_and_size) X(port) X(protocol_name) X(resolver) X(service_name) X(count_inout)
 
 namespace fuzz::kinds {
 #define X(name) void name(Call&);
@@ -33,6 +34,7 @@ KINDS_OF_IO(X)
 KINDS_OF_SOCKETS(X)
 KINDS_OF_WAITS(X)
 KINDS_OF_PROCESSES(X)
+KINDS_OF_QUEUES(X)
 KINDS_OF_LOCKS(X)
 KINDS_OF_NAMES(X)
 #undef X

@@ -128,6 +128,19 @@ void protocol_name(Call& call) {
   add_text(call, names[call.random.below(std::size(names))]);
 }
 
+void service_name(Call& call) {
+  static const char* const names[] = {"http", "ssh", "", "none", "tcp", "loopback", "icmp"};
+  add_text(call, names[call.random.below(std::size(names))]);
+}
+
+void count_inout(Call& call) {
+  static constexpr int counts[] = {0, 1, 10, -1, INT_MIN};
+  const int count = counts[call.random.below(5)];
+  const Pointer to = place_well(sizeof count);
+  put(to, &count, sizeof count);
+  call.add(address(to.address), "&" + number(count));
+}
+
 void resolver(Call& call) { call.add(address(&_res), "&_res"); }
 
 }  // namespace fuzz::kinds

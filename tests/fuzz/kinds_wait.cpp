@@ -67,6 +67,43 @@ void length(Call& call) {
   if (call.is_raw) call.note_volatile(to.address, sizeof time, Call::Volatile::time_left);
 }
 
+// What the call changes, whoever makes it, or nobody does.
+void length_inout(Call& call) {
+  if (call.random.percent(50)) return call.add(0, "NULL");
+  const ::timespec time = any_length(call.random);
+  const Pointer to = put_time(call, time);
+  call.note_volatile(to.address, sizeof time, Call::Volatile::time_left);
+}
+
+void length_kept(Call& call) {
+  if (call.random.percent(10)) return call.add(0, "NULL");
+  put_time(call, any_length(call.random));
+}
+
+void mask_of_one(Call& call) {
+  sigset_t set{};
+  sigemptyset(&set);
+  if (call.random.percent(50)) sigaddset(&set, SIGRTMIN);
+  const Pointer to = place(call.random, sizeof set);
+  put(to, &set, sizeof set);
+  call.add(address(to.address), std::string("mask ") + to.name);
+}
+
+void epoll_operation(Call& call) {
+  static constexpr Choice choices[] = {NAMED(EPOLL_CTL_ADD), NAMED(EPOLL_CTL_MOD), NAMED(EPOLL_CTL_DEL), NAMED(EPOLL_CTL_ADD), {0, "0"}, {-1, "-1"}, {99, "99"}};
+  one_of(call, choices);
+}
+
+void epoll_event_in(Call& call) {
+  static constexpr unsigned events[] = {EPOLLIN, EPOLLOUT | EPOLLET, EPOLLIN | EPOLLEXCLUSIVE, 0, EPOLLIN | EPOLLONESHOT, ~0U};
+  epoll_event event{};
+  event.events = events[call.random.below(6)];
+  event.data.u64 = 5;
+  const Pointer to = place(call.random, sizeof event);
+  put(to, &event, sizeof event);
+  call.add(address(to.address), "events " + number(event.events) + " " + to.name);
+}
+
 void length_left(Call& call) {
   const Pointer to = call.random.percent(50) ? Pointer{nullptr, "NULL"} : place(call.random, sizeof(timespec));
   call.add(address(to.address), to.name);
@@ -84,7 +121,7 @@ void timeval_left(Call& call) {
 
 void mask(Call& call) {
   if (call.random.percent(60)) return call.add(0, "NULL");
-  sigset_t set;
+  sigset_t set{};
   sigemptyset(&set);
   if (call.random.percent(50)) sigaddset(&set, SIGUSR1);
   const Pointer to = place(call.random, sizeof set);
@@ -100,7 +137,7 @@ void mask_size(Call& call) {
 // The sixth argument of pselect6.
 void mask_and_size(Call& call) {
   if (call.random.percent(40)) return call.add(0, "NULL");
-  sigset_t set;
+  sigset_t set{};
   sigemptyset(&set);
   const Pointer set_at = place(call.random, sizeof set);
   put(set_at, &set, sizeof set);

@@ -160,7 +160,9 @@ int main(int count, char** arguments) {
   if (mkdtemp(folder) == nullptr || chdir(folder) != 0) return 1;
   map_memory();
   make_folder();
+  make_queues();
   run_children(*board, options);
+  remove_queues();
   std::system("rm -rf ./*");
   rmdir(folder);
   return 0;

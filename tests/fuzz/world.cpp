@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <mqueue.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -216,12 +217,30 @@ void add_event_descriptors() {
   const itimerspec soon{{0, 0}, {0, 1}};
   must(timerfd_settime(timer, 0, &soon, nullptr));
   add(timer, -1, "timer_expired");
-  sigset_t set;
+  sigset_t set{};
   sigemptyset(&set);
   sigaddset(&set, SIGUSR2);
   add(must(signalfd(-1, &set, 0)), -1, "signalfd");
   add(must(inotify_init1(0)), -1, "inotify");
   add(static_cast<int>(must(syscall(SYS_pidfd_open, getpid(), 0))), -1, "pidfd");
+}
+
+void add_message_queues() {
+  const std::string name = "/fuzz-" + std::to_string(getpid());
+  const auto make = [&](const char* words, int flags) {
+    mq_attr attributes{};
+    attributes.mq_maxmsg = 2;
+    attributes.mq_msgsize = 64;
+    const int queue = must(mq_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | flags, 0600, &attributes));
+    must(mq_unlink(name.c_str()));
+    add(queue, -1, words);
+    return queue;
+  };
+  make("queue_empty", 0);
+  must(mq_send(make("queue_some", 0), "hello", 5, 3));
+  const int full = make("queue_full_nonblock", O_NONBLOCK);
+  must(mq_send(full, "hello", 5, 3));
+  must(mq_send(full, "world", 5, 1));
 }
 
 int numbered(const char* name) {
@@ -281,7 +300,9 @@ void make_world(bool with_child) {
   add_tcp();
   add_other_sockets();
   add_event_descriptors();
+  add_message_queues();
   add_epolls();
+  empty_queues();
   child = -1;
   if (!with_child) return;
   child = vfork();
@@ -303,6 +324,9 @@ const Descriptor& any_descriptor(Random& random, Sort sort) {
     switch (sort) {
       case Sort::epoll:
         if (begins("epoll")) return chosen;
+        break;
+      case Sort::queue:
+        if (begins("queue")) return chosen;
         break;
       case Sort::directory:
         if (begins("folder")) return chosen;

@@ -15,7 +15,14 @@ struct Descriptor {
   const char* name;
 };
 
-enum class Sort { any, socket, epoll, directory };
+enum class Sort { any, socket, epoll, directory, queue };
+
+// System V's, which outlive their processes: made by the fuzzer, and brought to one state by each child.
+void make_queues();
+void remove_queues();
+void empty_queues();
+int message_queue();
+int semaphore_set();
 
 // In the child, before it makes threads. `folder` is the working directory.
 void make_folder();
