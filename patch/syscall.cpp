@@ -55,8 +55,9 @@ long ask_kernel(long number, Arguments given) noexcept {
   return real.syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 }
 
-// libc's function returns the error.
+// libc's function returns the error, and has its own for one clock.
 long raw_clock_nanosleep(Arguments given) noexcept {
+  if (static_cast<clockid_t>(given[0]) == CLOCK_THREAD_CPUTIME_ID) return ask_kernel(SYS_clock_nanosleep, given);
   const int error = static_cast<int>(same<clock_nanosleep>(given));
   return error == 0 ? 0 : fail(error);
 }
@@ -79,7 +80,10 @@ long raw_mremap(Arguments given) noexcept {
 
 constexpr long kernel_mask_size = 8;  // of a signal mask; libc's is longer
 
-bool is_mask(long mask, long size) noexcept { return mask == 0 || size == kernel_mask_size; }
+// Where the kernel would refuse it, the call does not even begin.
+bool is_mask(long mask, long size) noexcept {
+  return mask == 0 || (size == kernel_mask_size && is_readable(argument<const void*>(mask), kernel_mask_size));
+}
 
 bool is_timeout(const timespec* time) noexcept {
   return time == nullptr || (is_readable(time, sizeof *time) && is_valid(*time) && time->tv_sec >= 0);

@@ -1,10 +1,11 @@
-// Memory that the program names in a raw system call: where the kernel answers EFAULT, a shim must not fault.
+// Memory that the program names in a call: where the kernel answers EFAULT, a shim must not fault.
 #pragma once
 
 #include <time.h>
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 namespace evergreen::patch {
 
@@ -13,6 +14,13 @@ namespace evergreen::patch {
 // A page that could be read once is not asked about again: whoever has it unmapped and names it once more in the same
 // kind of call gets the fault that any use of such memory earns.
 bool is_readable(const void* address, std::size_t size) noexcept;
+
+// Whether the range ends where no process has memory. read and write refuse that at once, other calls in part and
+// later.
+inline bool is_beyond_memory(const void* address, std::size_t size) noexcept {
+  constexpr std::uintptr_t end = 0x7FFF'FFFF'F000;
+  return size > end || reinterpret_cast<std::uintptr_t>(address) > end - size;
+}
 
 // What the kernel writes back to the timeout of ppoll and pselect6: the time that is left. Does nothing where it cannot
 // be written, as the kernel. errno is kept.

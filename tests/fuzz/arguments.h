@@ -15,8 +15,8 @@ struct Call {
 
   Random random;
   std::array<long, 8> arguments{};
-  int count = 0;          // of the arguments
-  std::string text;       // the arguments, for people
+  int count = 0;               // of the arguments
+  std::string text;            // the arguments, for people
   std::array<int, 8> named{};  // the descriptors among them
   int named_count = 0;
   bool is_raw = false;  // by syscall(): the kernel's own interface

@@ -36,6 +36,7 @@ std::atomic<int> signals{0};
 std::atomic<bool> holds{false};
 std::array<std::atomic<int>, 8> peers{};  // of the descriptors that the call has
 std::atomic<int> peer_count{0};
+std::atomic<bool> has_returned{false};
 
 void drain(int fd) {
   char bytes[4096];
@@ -43,7 +44,7 @@ void drain(int fd) {
   }
 }
 
-// Does what may end the call that waits: once what its peers can do first, then the rest.
+// Does what may end the call that waits: a peer writes, and then reads whatever comes; or it is closed.
 void end_call(Random random) {
   char text[64];
   std::memset(text, 'e', sizeof text);
@@ -52,11 +53,14 @@ void end_call(Random random) {
     const int peer = peers[static_cast<std::size_t>(i)].load();
     if (closes) {
       kernel(SYS_close, peer);
-      continue;
+    } else {
+      kernel(SYS_fcntl, peer, F_SETFL, O_NONBLOCK | kernel(SYS_fcntl, peer, F_GETFL));
+      kernel(SYS_write, peer, address(text), sizeof text);
     }
-    kernel(SYS_fcntl, peer, F_SETFL, O_NONBLOCK | kernel(SYS_fcntl, peer, F_GETFL));
-    kernel(SYS_write, peer, address(text), sizeof text);
-    drain(peer);
+  }
+  for (int round = 0; round < 20 && !closes && !has_returned.load(); ++round) {
+    for (int i = 0; i < peer_count.load(); ++i) drain(peers[static_cast<std::size_t>(i)].load());
+    usleep(1000);
   }
 }
 
@@ -116,10 +120,14 @@ void append(Board& board, const std::string& line) {
 std::string report(const Row& row, const Call& call, long result, int error, bool verbose) {
   std::string world;
   const std::uint64_t descriptors = hash_world(verbose ? &world : nullptr), memory = hash_memory();
+  const bool any_errno = row.result == Result::Error && result != 0;  // what it is then is nobody's business
   char line[200];
   std::snprintf(line, sizeof line, " errno %s signals %d memory %08x descriptors %08x\n",
-                error == 7777 ? "kept" : strerrorname_np(error) != nullptr ? strerrorname_np(error) : "?", signals.load(),
-                static_cast<unsigned>(memory), static_cast<unsigned>(descriptors));
+                any_errno                           ? "any"
+                : error == 7777                     ? "kept"
+                : strerrorname_np(error) != nullptr ? strerrorname_np(error)
+                                                    : "?",
+                signals.load(), static_cast<unsigned>(memory), static_cast<unsigned>(descriptors));
   return call.text + ") = " + words_of_result(row, result) + line + world;
 }
 
@@ -132,14 +140,17 @@ bool make_call(const Job& job, std::uint64_t index) {
   refill_memory();
   choose_arguments(row, call);
   note_peers(call);
-  const std::string name = std::to_string(index) + ' ' + (call.is_raw && !row.is_raw ? "syscall:" : "") + row.name + '(';
+  const std::string name =
+      std::to_string(index) + ' ' + (call.is_raw && !row.is_raw ? "syscall:" : "") + row.name + '(';
   std::snprintf(board.words, sizeof board.words, "%s%s)", name.c_str(), call.text.c_str());
   board.is_last.store(row.is_last);
   signals.store(0);
+  has_returned.store(false);
   board.state.store(index * 4 + Board::calling);
   errno = 7777;
   const long result = make(row, call);
   const int error = errno;
+  has_returned.store(true);
   if (!board.change(index, Board::calling, Board::between)) {
     while (!board.change(index, Board::attended, Board::between)) usleep(500);  // the other thread is at it
     for (int i = 0; i < peer_count.load(); ++i) drain(peers[static_cast<std::size_t>(i)].load());  // how far it came
@@ -171,7 +182,8 @@ void be_quiet() {
   count.sa_handler = [](int) { signals.fetch_add(1); };
   count.sa_flags = SA_RESTART;
   for (const int number : {SIGPIPE, SIGUSR1}) sigaction(number, &count, nullptr);
-  for (const int number : {SIGIO, SIGURG, SIGXFSZ, SIGHUP, SIGCHLD}) signal(number, number == SIGCHLD ? SIG_DFL : SIG_IGN);
+  for (const int number : {SIGIO, SIGURG, SIGXFSZ, SIGHUP, SIGCHLD})
+    signal(number, number == SIGCHLD ? SIG_DFL : SIG_IGN);
 }
 
 }  // namespace

@@ -87,14 +87,15 @@ void folder_fd(Call& call) {
 // A number for a new descriptor: nobody else's, or that of an open one.
 void fd_to(Call& call) {
   if (call.random.percent(40)) return fd(call);
-  static constexpr Choice choices[] = {{0, "0"}, {131, "131"}, {132, "132"}, {2501, "2501"}, {-1, "-1"},
-                                       NAMED(INT_MIN), {1 << 20, "beyond_limit"}, {3001, "3001"}};
+  static constexpr Choice choices[] = {
+      {0, "0"},      {131, "131"}, {132, "132"}, {2501, "2501"}, {-1, "-1"}, NAMED(INT_MIN), {1 << 20, "beyond_limit"},
+      {3001, "3001"}};
   one_of(call, choices);
 }
 
 void fd_number(Call& call) {
-  static constexpr Choice choices[] = {{0, "0"}, {3, "3"}, {20, "20"}, {60, "60"}, {61, "61"}, {100, "100"},
-                                       {130, "130"}, {1000, "1000"}, {-1, "UINT_MAX"}, NAMED(INT_MAX)};
+  static constexpr Choice choices[] = {{0, "0"},     {3, "3"},     {20, "20"},     {60, "60"},       {61, "61"},
+                                       {100, "100"}, {130, "130"}, {1000, "1000"}, {-1, "UINT_MAX"}, NAMED(INT_MAX)};
   one_of(call, choices);
 }
 
@@ -109,21 +110,20 @@ void out(Call& call) {
 void in(Call& call) { out(call); }
 
 void len(Call& call) {
-  static constexpr Choice choices[] = {{0, "0"},          {1, "1"},         {2, "2"},          {8, "8"},
-                                       {8, "8"},          {10, "10"},       {64, "64"},        {100, "100"},
-                                       {101, "101"},      {500, "500"},     {1000, "1000"},    {1001, "1001"},
-                                       {4096, "4096"},    {5000, "5000"},   {100000, "100000"}, {262144, "262144"},
-                                       NAMED(INT_MAX),    {1L << 31, "2G"}, NAMED(SSIZE_MAX),  {-1, "SIZE_MAX"},
-                                       {-4096, "-4096"},  {3, "3"},         {16, "16"},        {7, "7"}};
+  static constexpr Choice choices[] = {
+      {0, "0"},         {1, "1"},         {2, "2"},           {8, "8"},           {8, "8"},       {10, "10"},
+      {64, "64"},       {100, "100"},     {101, "101"},       {500, "500"},       {1000, "1000"}, {1001, "1001"},
+      {4096, "4096"},   {5000, "5000"},   {100000, "100000"}, {262144, "262144"}, NAMED(INT_MAX), {1L << 31, "2G"},
+      NAMED(SSIZE_MAX), {-1, "SIZE_MAX"}, {-4096, "-4096"},   {3, "3"},           {16, "16"},     {7, "7"}};
   one_of(call, choices);
 }
 
 void zero(Call& call) { call.add(0, "0"); }
 
 void offset(Call& call) {
-  static constexpr Choice choices[] = {{0, "0"},     {1, "1"},       {10, "10"},       {999, "999"},     {1000, "1000"},
-                                       {4096, "4K"}, {-1, "-1"},     {-5, "-5"},       NAMED(LONG_MAX),  NAMED(LONG_MIN),
-                                       {1L << 40, "1T"}};
+  static constexpr Choice choices[] = {{0, "0"},        {1, "1"},        {10, "10"},      {999, "999"},
+                                       {1000, "1000"},  {4096, "4K"},    {-1, "-1"},      {-5, "-5"},
+                                       NAMED(LONG_MAX), NAMED(LONG_MIN), {1L << 40, "1T"}};
   one_of(call, choices);
 }
 
@@ -156,9 +156,11 @@ void path(Call& call) {
     return call.add(address(large_end(too_long.size() + 1).address), "too_long");
   }
   if (call.random.percent(3)) return add_text(call, long_name.c_str());
-  static constexpr const char* paths[] = {"file", "file", "new",  "new",       "new2",       "directory",     "fifo", "loop",
-                                          "link", "",     "none", "none/none", "file/file",  "directory/new", ".",    "/dev/null",
-                                          "/dev/zero", "/proc/self/nothing", "/dev/tty"};
+  static constexpr const char* paths[] = {
+      "file",      "file",          "new",  "new",       "new2",      "directory",
+      "fifo",      "loop",          "link", "",          "none",      "none/none",
+      "file/file", "directory/new", ".",    "/dev/null", "/dev/zero", "/proc/self/nothing",
+      "/dev/tty"};
   add_text(call, paths[call.random.below(std::size(paths))]);
 }
 

@@ -23,10 +23,19 @@
 
 namespace fuzz::kinds {
 
-static constexpr Choice clocks[] = {NAMED(CLOCK_REALTIME), NAMED(CLOCK_MONOTONIC),          NAMED(CLOCK_BOOTTIME),
-                                    NAMED(CLOCK_TAI),      NAMED(CLOCK_THREAD_CPUTIME_ID),  NAMED(CLOCK_MONOTONIC_RAW),
-                                    NAMED(CLOCK_MONOTONIC_COARSE), {-1, "-1"}, {-2, "-2"}, {99, "99"}, {INT_MIN, "INT_MIN"},
-                                    NAMED(CLOCK_REALTIME), NAMED(CLOCK_MONOTONIC)};
+static constexpr Choice clocks[] = {NAMED(CLOCK_REALTIME),
+                                    NAMED(CLOCK_MONOTONIC),
+                                    NAMED(CLOCK_BOOTTIME),
+                                    NAMED(CLOCK_TAI),
+                                    NAMED(CLOCK_THREAD_CPUTIME_ID),
+                                    NAMED(CLOCK_MONOTONIC_RAW),
+                                    NAMED(CLOCK_MONOTONIC_COARSE),
+                                    {-1, "-1"},
+                                    {-2, "-2"},
+                                    {99, "99"},
+                                    {INT_MIN, "INT_MIN"},
+                                    NAMED(CLOCK_REALTIME),
+                                    NAMED(CLOCK_MONOTONIC)};
 
 void iov(Call& call) {
   iovec list[3];
@@ -44,7 +53,8 @@ void iov(Call& call) {
 }
 
 void iov_count(Call& call) {
-  static constexpr Choice choices[] = {{3, "3"}, {3, "3"}, {2, "2"}, {1, "1"}, {1, "1"}, {0, "0"}, {-1, "-1"}, {4, "4"},
+  static constexpr Choice choices[] = {{3, "3"},       {3, "3"},       {2, "2"},       {1, "1"},
+                                       {1, "1"},       {0, "0"},       {-1, "-1"},     {4, "4"},
                                        {1024, "1024"}, {1025, "1025"}, NAMED(INT_MAX), NAMED(INT_MIN)};
   one_of(call, choices);
 }
@@ -56,9 +66,10 @@ void rw_flags(Call& call) {
 
 void open_flags(Call& call) {
   static constexpr Choice access[] = {NAMED(O_RDONLY), NAMED(O_WRONLY), NAMED(O_RDWR), NAMED(O_ACCMODE)};
-  static constexpr Choice more[] = {NAMED(O_CREAT),    NAMED(O_EXCL),  NAMED(O_TRUNC),    NAMED(O_APPEND), NAMED(O_NONBLOCK),
-                                    NAMED(O_CLOEXEC),  NAMED(O_PATH),  NAMED(O_NOFOLLOW), NAMED(O_DIRECTORY),
-                                    NAMED(O_TMPFILE),  NAMED(O_NONBLOCK), NAMED(O_CREAT), NAMED(O_NOATIME)};
+  static constexpr Choice more[] = {NAMED(O_CREAT),     NAMED(O_EXCL),    NAMED(O_TRUNC),    NAMED(O_APPEND),
+                                    NAMED(O_NONBLOCK),  NAMED(O_CLOEXEC), NAMED(O_PATH),     NAMED(O_NOFOLLOW),
+                                    NAMED(O_DIRECTORY), NAMED(O_TMPFILE), NAMED(O_NONBLOCK), NAMED(O_CREAT),
+                                    NAMED(O_NOATIME)};
   const Choice& first = access[call.random.below(std::size(access))];
   some_of(call, more);
   call.arguments[static_cast<std::size_t>(call.count - 1)] |= first.value | O_NOCTTY;
@@ -66,14 +77,15 @@ void open_flags(Call& call) {
 }
 
 void lock_operation(Call& call) {
-  static constexpr Choice choices[] = {NAMED(LOCK_SH), NAMED(LOCK_EX), NAMED(LOCK_UN), NAMED(LOCK_SH | LOCK_NB),
-                                       NAMED(LOCK_EX | LOCK_NB), {0, "0"}, NAMED(LOCK_SH | LOCK_EX), {-1, "-1"},
-                                       NAMED(LOCK_NB), {64, "64"}};
+  static constexpr Choice choices[] = {
+      NAMED(LOCK_SH), NAMED(LOCK_EX),           NAMED(LOCK_UN), NAMED(LOCK_SH | LOCK_NB), NAMED(LOCK_EX | LOCK_NB),
+      {0, "0"},       NAMED(LOCK_SH | LOCK_EX), {-1, "-1"},     NAMED(LOCK_NB),           {64, "64"}};
   one_of(call, choices);
 }
 
 void lock_command(Call& call) {
-  static constexpr Choice choices[] = {NAMED(F_LOCK), NAMED(F_TLOCK), NAMED(F_ULOCK), NAMED(F_TEST), {-1, "-1"}, {77, "77"}};
+  static constexpr Choice choices[] = {NAMED(F_LOCK), NAMED(F_TLOCK), NAMED(F_ULOCK),
+                                       NAMED(F_TEST), {-1, "-1"},     {77, "77"}};
   one_of(call, choices);
 }
 
@@ -95,10 +107,10 @@ void command_and_argument(Call& call) {
   static constexpr Choice flags[] = {NAMED(O_NONBLOCK), NAMED(O_APPEND), NAMED(O_NONBLOCK), NAMED(O_DIRECT)};
   static constexpr Choice sizes[] = {{4096, "4K"}, {65536, "64K"}, {0, "0"}, {-1, "-1"}, {1 << 30, "1G"}};
   static constexpr Choice commands[] = {
-      NAMED(F_DUPFD),   NAMED(F_DUPFD_CLOEXEC), NAMED(F_GETFD),       NAMED(F_SETFD),      NAMED(F_GETFL),
-      NAMED(F_SETFL),   NAMED(F_GETLK),         NAMED(F_SETLK),       NAMED(F_SETLKW),     NAMED(F_OFD_SETLK),
-      NAMED(F_OFD_SETLKW), NAMED(F_OFD_GETLK),  NAMED(F_GETPIPE_SZ),  NAMED(F_SETPIPE_SZ), NAMED(F_GET_SEALS),
-      NAMED(F_SETFL),   NAMED(F_GETSIG),        {9999, "9999"},       {-1, "-1"},          NAMED(F_GETOWN)};
+      NAMED(F_DUPFD),      NAMED(F_DUPFD_CLOEXEC), NAMED(F_GETFD),      NAMED(F_SETFD),      NAMED(F_GETFL),
+      NAMED(F_SETFL),      NAMED(F_GETLK),         NAMED(F_SETLK),      NAMED(F_SETLKW),     NAMED(F_OFD_SETLK),
+      NAMED(F_OFD_SETLKW), NAMED(F_OFD_GETLK),     NAMED(F_GETPIPE_SZ), NAMED(F_SETPIPE_SZ), NAMED(F_GET_SEALS),
+      NAMED(F_SETFL),      NAMED(F_GETSIG),        {9999, "9999"},      {-1, "-1"},          NAMED(F_GETOWN)};
   switch (one_of(call, commands)) {
     case F_DUPFD:
     case F_DUPFD_CLOEXEC:
@@ -123,9 +135,9 @@ void command_and_argument(Call& call) {
 }
 
 void request_and_argument(Call& call) {
-  static constexpr Choice requests[] = {NAMED(FIONREAD), NAMED(FIONBIO), NAMED(FIOCLEX), NAMED(FIONCLEX), NAMED(TCGETS),
-                                        NAMED(TIOCGWINSZ), NAMED(FIONBIO), {0, "0"}, {-1, "-1"}, {0x12345, "0x12345"},
-                                        NAMED(TIOCOUTQ)};
+  static constexpr Choice requests[] = {NAMED(FIONREAD), NAMED(FIONBIO),       NAMED(FIOCLEX), NAMED(FIONCLEX),
+                                        NAMED(TCGETS),   NAMED(TIOCGWINSZ),    NAMED(FIONBIO), {0, "0"},
+                                        {-1, "-1"},      {0x12345, "0x12345"}, NAMED(TIOCOUTQ)};
   const long request = one_of(call, requests);
   const int value = static_cast<int>(call.random.below(2));
   const Pointer to = place(call.random, 64);
@@ -135,7 +147,8 @@ void request_and_argument(Call& call) {
 }
 
 void range_flags(Call& call) {
-  static constexpr Choice choices[] = {{0, "0"}, {0, "0"}, NAMED(CLOSE_RANGE_CLOEXEC), NAMED(CLOSE_RANGE_CLOEXEC), {8, "8"}, {-1, "-1"}};
+  static constexpr Choice choices[] = {{0, "0"}, {0, "0"},  NAMED(CLOSE_RANGE_CLOEXEC), NAMED(CLOSE_RANGE_CLOEXEC),
+                                       {8, "8"}, {-1, "-1"}};
   one_of(call, choices);
 }
 
@@ -150,12 +163,14 @@ void ends_out(Call& call) {
 }
 
 void sync_flags(Call& call) {
-  static constexpr Choice choices[] = {NAMED(SYNC_FILE_RANGE_WRITE), NAMED(SYNC_FILE_RANGE_WAIT_BEFORE), NAMED(SYNC_FILE_RANGE_WAIT_AFTER)};
+  static constexpr Choice choices[] = {NAMED(SYNC_FILE_RANGE_WRITE), NAMED(SYNC_FILE_RANGE_WAIT_BEFORE),
+                                       NAMED(SYNC_FILE_RANGE_WAIT_AFTER)};
   some_of(call, choices);
 }
 
 void splice_flags(Call& call) {
-  static constexpr Choice choices[] = {NAMED(SPLICE_F_NONBLOCK), NAMED(SPLICE_F_MOVE), NAMED(SPLICE_F_MORE), NAMED(SPLICE_F_GIFT)};
+  static constexpr Choice choices[] = {NAMED(SPLICE_F_NONBLOCK), NAMED(SPLICE_F_MOVE), NAMED(SPLICE_F_MORE),
+                                       NAMED(SPLICE_F_GIFT)};
   some_of(call, choices);
 }
 
@@ -187,7 +202,8 @@ void event_out(Call& call) {
 }
 
 void stream_mode(Call& call) {
-  static constexpr Choice modes[] = {{0, "r"}, {0, "w"}, {0, "r+"}, {0, "a"}, {0, "rb"}, {0, "x"}, {0, ""}, {0, "wx"}, {0, "re"}, {0, "z"}};
+  static constexpr Choice modes[] = {{0, "r"}, {0, "w"}, {0, "r+"}, {0, "a"},  {0, "rb"},
+                                     {0, "x"}, {0, ""},  {0, "wx"}, {0, "re"}, {0, "z"}};
   const char* chosen = modes[call.random.below(std::size(modes))].name;
   const Pointer to = place_well(8);
   put(to, chosen, std::strlen(chosen) + 1);

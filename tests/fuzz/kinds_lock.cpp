@@ -1,7 +1,7 @@
 // What calls on locks and threads take. Only objects that are sound: anything else is undefined.
-#include <linux/futex.h>
 #include <dlfcn.h>
 #include <limits.h>
+#include <linux/futex.h>
 
 #include <cstring>
 
@@ -37,10 +37,21 @@ void futex_word(Call& call) {
 }
 
 void futex_operation(Call& call) {
-  static constexpr Choice operations[] = {NAMED(FUTEX_WAIT), NAMED(FUTEX_WAKE), NAMED(FUTEX_REQUEUE), NAMED(FUTEX_CMP_REQUEUE),
-                                          NAMED(FUTEX_WAKE_OP), NAMED(FUTEX_WAIT_BITSET), NAMED(FUTEX_WAKE_BITSET), {77, "77"}, {-1, "-1"},
-                                          NAMED(FUTEX_WAIT | FUTEX_CLOCK_REALTIME), NAMED(FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME),
-                                          NAMED(FUTEX_WAKE | FUTEX_CLOCK_REALTIME), NAMED(FUTEX_FD), NAMED(FUTEX_WAIT), NAMED(FUTEX_WAIT_BITSET)};
+  static constexpr Choice operations[] = {NAMED(FUTEX_WAIT),
+                                          NAMED(FUTEX_WAKE),
+                                          NAMED(FUTEX_REQUEUE),
+                                          NAMED(FUTEX_CMP_REQUEUE),
+                                          NAMED(FUTEX_WAKE_OP),
+                                          NAMED(FUTEX_WAIT_BITSET),
+                                          NAMED(FUTEX_WAKE_BITSET),
+                                          {77, "77"},
+                                          {-1, "-1"},
+                                          NAMED(FUTEX_WAIT | FUTEX_CLOCK_REALTIME),
+                                          NAMED(FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME),
+                                          NAMED(FUTEX_WAKE | FUTEX_CLOCK_REALTIME),
+                                          NAMED(FUTEX_FD),
+                                          NAMED(FUTEX_WAIT),
+                                          NAMED(FUTEX_WAIT_BITSET)};
   const Choice& chosen = operations[call.random.below(std::size(operations))];
   const bool own = call.random.percent(60);
   call.add(chosen.value | (own ? FUTEX_PRIVATE_FLAG : 0), std::string(chosen.name) + (own ? "|PRIVATE" : ""));
@@ -61,7 +72,8 @@ void library(Call& call) {
 }
 
 void load_mode(Call& call) {
-  static constexpr Choice modes[] = {NAMED(RTLD_NOW), NAMED(RTLD_LAZY), {0, "0"}, {-1, "-1"}, NAMED(RTLD_NOLOAD | RTLD_NOW), {0x1000, "0x1000"}};
+  static constexpr Choice modes[] = {
+      NAMED(RTLD_NOW), NAMED(RTLD_LAZY), {0, "0"}, {-1, "-1"}, NAMED(RTLD_NOLOAD | RTLD_NOW), {0x1000, "0x1000"}};
   one_of(call, modes);
 }
 

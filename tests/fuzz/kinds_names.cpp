@@ -25,8 +25,9 @@ void add_text(Call& call, const char* words) {
 
 void host(Call& call) {
   static const std::string long_label(64, 'l'), long_name(300, 'n');
-  static const char* const hosts[] = {"localhost", "127.0.0.1", "::1",   "",       "1.2.3",    "999.1.1.1", "none.invalid",
-                                      "localhost", ".",         "a..b",  "0x7f.1", "fe80::1%lo", "-", "a b", long_label.c_str(), long_name.c_str()};
+  static const char* const hosts[] = {
+      "localhost", "127.0.0.1", "::1",    "",           "1.2.3", "999.1.1.1", "none.invalid",     "localhost",
+      ".",         "a..b",      "0x7f.1", "fe80::1%lo", "-",     "a b",       long_label.c_str(), long_name.c_str()};
   add_text(call, hosts[call.random.below(std::size(hosts))]);
 }
 
@@ -47,7 +48,8 @@ void hints(Call& call) {
   wanted.ai_socktype = types[call.random.below(5)];
   const Pointer to = place_well(sizeof wanted);
   put(to, &wanted, sizeof wanted);
-  call.add(address(to.address), "hints " + number(wanted.ai_flags) + " " + number(wanted.ai_family) + " " + number(wanted.ai_socktype));
+  call.add(address(to.address),
+           "hints " + number(wanted.ai_flags) + " " + number(wanted.ai_family) + " " + number(wanted.ai_socktype));
 }
 
 void pointer_out(Call& call) {
@@ -56,17 +58,20 @@ void pointer_out(Call& call) {
 }
 
 void name_flags(Call& call) {
-  static constexpr Choice choices[] = {NAMED(NI_NUMERICHOST), NAMED(NI_NUMERICSERV), NAMED(NI_NAMEREQD), NAMED(NI_DGRAM), NAMED(NI_NOFQDN)};
+  static constexpr Choice choices[] = {NAMED(NI_NUMERICHOST), NAMED(NI_NUMERICSERV), NAMED(NI_NAMEREQD),
+                                       NAMED(NI_DGRAM), NAMED(NI_NOFQDN)};
   some_of(call, choices);
 }
 
 void name_family(Call& call) {
-  static constexpr Choice choices[] = {NAMED(AF_INET), NAMED(AF_INET6), NAMED(AF_INET), NAMED(AF_UNIX), {-1, "-1"}, {0, "0"}};
+  static constexpr Choice choices[] = {NAMED(AF_INET), NAMED(AF_INET6), NAMED(AF_INET),
+                                       NAMED(AF_UNIX), {-1, "-1"},      {0, "0"}};
   one_of(call, choices);
 }
 
 void record(Call& call) {
-  static constexpr Choice choices[] = {{ns_t_a, "A"}, {ns_t_aaaa, "AAAA"}, {ns_t_any, "ANY"}, {-1, "-1"}, {70000, "70000"}};
+  static constexpr Choice choices[] = {
+      {ns_t_a, "A"}, {ns_t_aaaa, "AAAA"}, {ns_t_any, "ANY"}, {-1, "-1"}, {70000, "70000"}};
   one_of(call, choices);
 }
 

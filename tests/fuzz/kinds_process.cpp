@@ -34,7 +34,8 @@ void add_object(Call& call, const Object& object, const std::string& words) {
 }  // namespace
 
 void wait_options(Call& call) {
-  static constexpr Choice choices[] = {NAMED(WNOHANG), NAMED(WUNTRACED), NAMED(WCONTINUED), NAMED(WEXITED), NAMED(WNOWAIT), NAMED(WEXITED | WNOHANG), NAMED(WSTOPPED), NAMED(WEXITED)};
+  static constexpr Choice choices[] = {NAMED(WNOHANG), NAMED(WUNTRACED),         NAMED(WCONTINUED), NAMED(WEXITED),
+                                       NAMED(WNOWAIT), NAMED(WEXITED | WNOHANG), NAMED(WSTOPPED),   NAMED(WEXITED)};
   some_of(call, choices);
 }
 
@@ -50,7 +51,8 @@ void usage_out(Call& call) {
 }
 
 void id_type_and_id(Call& call) {
-  static constexpr Choice types[] = {NAMED(P_PID), NAMED(P_PID), NAMED(P_ALL), NAMED(P_PGID), NAMED(P_PIDFD), {-1, "-1"}, {77, "77"}};
+  static constexpr Choice types[] = {NAMED(P_PID),   NAMED(P_PID), NAMED(P_ALL), NAMED(P_PGID),
+                                     NAMED(P_PIDFD), {-1, "-1"},   {77, "77"}};
   const long type = one_of(call, types);
   if (type == P_PIDFD) {
     fd(call);
@@ -96,7 +98,8 @@ void user(Call& call) {
 }
 
 void id_count(Call& call) {
-  static constexpr Choice choices[] = {{0, "0"}, {3, "3"}, {65536, "65536"}, {65537, "65537"}, {-1, "SIZE_MAX"}, {1L << 32, "4G"}};
+  static constexpr Choice choices[] = {{0, "0"},         {3, "3"},         {65536, "65536"},
+                                       {65537, "65537"}, {-1, "SIZE_MAX"}, {1L << 32, "4G"}};
   one_of(call, choices);
 }
 
@@ -106,7 +109,8 @@ void id_list(Call& call) {
 }
 
 void cpu_size(Call& call) {
-  static constexpr Choice choices[] = {{128, "128"}, {128, "128"}, {8, "8"}, {0, "0"}, {7, "7"}, {1024, "1024"}, {-1, "SIZE_MAX"}, {12, "12"}, {1, "1"}, {16, "16"}};
+  static constexpr Choice choices[] = {{128, "128"},   {128, "128"},     {8, "8"},   {0, "0"}, {7, "7"},
+                                       {1024, "1024"}, {-1, "SIZE_MAX"}, {12, "12"}, {1, "1"}, {16, "16"}};
   one_of(call, choices);
 }
 
@@ -120,7 +124,8 @@ void cpu_mask(Call& call) {
 
 // Realtime policies only with a priority that none has: they would keep the machine busy.
 void policy(Call& call) {
-  static constexpr Choice choices[] = {NAMED(SCHED_OTHER), NAMED(SCHED_OTHER), {99, "99"}, {-1, "-1"}, NAMED(INT_MIN), {4, "4"}};
+  static constexpr Choice choices[] = {NAMED(SCHED_OTHER), NAMED(SCHED_OTHER), {99, "99"},
+                                       {-1, "-1"},         NAMED(INT_MIN),     {4, "4"}};
   one_of(call, choices);
 }
 
@@ -131,7 +136,8 @@ void parameters(Call& call) {
 }
 
 void which(Call& call) {
-  static constexpr Choice choices[] = {NAMED(PRIO_PROCESS), NAMED(PRIO_PROCESS), NAMED(PRIO_USER), {-1, "-1"}, {77, "77"}};
+  static constexpr Choice choices[] = {
+      NAMED(PRIO_PROCESS), NAMED(PRIO_PROCESS), NAMED(PRIO_USER), {-1, "-1"}, {77, "77"}};
   one_of(call, choices);
 }
 
@@ -151,34 +157,46 @@ void interval_out(Call& call) {
 }
 
 void map_address(Call& call) {
-  static constexpr Choice choices[] = {{0, "0"}, {0, "0"}, {static_cast<long>(page), "page"}, {static_cast<long>(3 * page), "3 pages"}, {1, "1"}, {100, "100"}};
+  static constexpr Choice choices[] = {
+      {0, "0"}, {0, "0"},    {static_cast<long>(page), "page"}, {static_cast<long>(3 * page), "3 pages"},
+      {1, "1"}, {100, "100"}};
   const Choice& chosen = choices[call.random.below(std::size(choices))];
   call.add(address(map_area()) + chosen.value, std::string("map+") + chosen.name);
 }
 
 void map_length(Call& call) {
-  static constexpr Choice choices[] = {{4096, "4096"}, {4096, "4096"}, {1, "1"}, {8192, "8192"}, {0, "0"}, {5000, "5000"}, {-1, "SIZE_MAX"}, {-4096, "-4096"}, {1L << 62, "4E"}};
+  static constexpr Choice choices[] = {{4096, "4096"}, {4096, "4096"},   {1, "1"},         {8192, "8192"},  {0, "0"},
+                                       {5000, "5000"}, {-1, "SIZE_MAX"}, {-4096, "-4096"}, {1L << 62, "4E"}};
   one_of(call, choices);
 }
 
 void protection(Call& call) {
-  static constexpr Choice choices[] = {NAMED(PROT_READ), NAMED(PROT_READ | PROT_WRITE), NAMED(PROT_NONE), {-1, "-1"}, {1000, "1000"}};
+  static constexpr Choice choices[] = {
+      NAMED(PROT_READ), NAMED(PROT_READ | PROT_WRITE), NAMED(PROT_NONE), {-1, "-1"}, {1000, "1000"}};
   one_of(call, choices);
 }
 
 void map_flags(Call& call) {
-  static constexpr Choice choices[] = {NAMED(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED), NAMED(MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED), NAMED(MAP_PRIVATE | MAP_FIXED),
-                                       NAMED(MAP_SHARED | MAP_FIXED), {0, "0"}, NAMED(MAP_FIXED), NAMED(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE), NAMED(MAP_SHARED_VALIDATE | MAP_FIXED)};
+  static constexpr Choice choices[] = {NAMED(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED),
+                                       NAMED(MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED),
+                                       NAMED(MAP_PRIVATE | MAP_FIXED),
+                                       NAMED(MAP_SHARED | MAP_FIXED),
+                                       {0, "0"},
+                                       NAMED(MAP_FIXED),
+                                       NAMED(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE),
+                                       NAMED(MAP_SHARED_VALIDATE | MAP_FIXED)};
   one_of(call, choices);
 }
 
 void msync_flags(Call& call) {
-  static constexpr Choice choices[] = {NAMED(MS_SYNC), NAMED(MS_ASYNC), NAMED(MS_INVALIDATE), NAMED(MS_SYNC | MS_ASYNC), {0, "0"}, {-1, "-1"}};
+  static constexpr Choice choices[] = {NAMED(MS_SYNC), NAMED(MS_ASYNC), NAMED(MS_INVALIDATE), NAMED(MS_SYNC | MS_ASYNC),
+                                       {0, "0"},       {-1, "-1"}};
   one_of(call, choices);
 }
 
 void remap_flags(Call& call) {
-  static constexpr Choice choices[] = {{0, "0"}, {0, "0"}, NAMED(MREMAP_FIXED), NAMED(MREMAP_MAYMOVE | MREMAP_FIXED), {-1, "-1"}, {64, "64"}};
+  static constexpr Choice choices[] = {{0, "0"},   {0, "0"},  NAMED(MREMAP_FIXED), NAMED(MREMAP_MAYMOVE | MREMAP_FIXED),
+                                       {-1, "-1"}, {64, "64"}};
   one_of(call, choices);
 }
 

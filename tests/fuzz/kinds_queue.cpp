@@ -21,7 +21,8 @@ void queue_fd(Call& call) {
 }
 
 void queue_len(Call& call) {
-  static constexpr Choice choices[] = {{64, "64"}, {64, "64"}, {10, "10"}, {0, "0"}, {65, "65"}, {9000, "9000"}, NAMED(INT_MAX), {-1, "SIZE_MAX"}};
+  static constexpr Choice choices[] = {{64, "64"}, {64, "64"},     {10, "10"},     {0, "0"},
+                                       {65, "65"}, {9000, "9000"}, NAMED(INT_MAX), {-1, "SIZE_MAX"}};
   one_of(call, choices);
 }
 
@@ -47,7 +48,8 @@ void typed_message(Call& call) {
 }
 
 void ipc_flags(Call& call) {
-  static constexpr Choice choices[] = {NAMED(IPC_NOWAIT), NAMED(MSG_NOERROR), NAMED(MSG_EXCEPT), NAMED(MSG_COPY), NAMED(IPC_NOWAIT)};
+  static constexpr Choice choices[] = {NAMED(IPC_NOWAIT), NAMED(MSG_NOERROR), NAMED(MSG_EXCEPT), NAMED(MSG_COPY),
+                                       NAMED(IPC_NOWAIT)};
   some_of(call, choices);
 }
 
@@ -64,7 +66,8 @@ void set_operations_and_count(Call& call) {
   sembuf list[2];
   std::string words = "[";
   for (sembuf& operation : list) {
-    operation = {places[call.random.below(call.random.percent(80) ? 3 : 5)], values[call.random.below(6)], flags[call.random.below(5)]};
+    operation = {places[call.random.below(call.random.percent(80) ? 3 : 5)], values[call.random.below(6)],
+                 flags[call.random.below(5)]};
     words += number(operation.sem_num) + " by " + number(operation.sem_op) + " " + number(operation.sem_flg) + ", ";
   }
   const Pointer to = place(call.random, sizeof list);

@@ -100,7 +100,8 @@ msghdr any_message(Call& call, std::string& words) {
     message.msg_name = name.address;
     message.msg_namelen = any_size(call.random, chosen.size);
     call.note_volatile(name.address, sizeof chosen.bytes, Call::Volatile::inet_address);
-    words += std::string(", name ") + chosen.name + " " + name.name + " " + number(static_cast<int>(message.msg_namelen));
+    words +=
+        std::string(", name ") + chosen.name + " " + name.name + " " + number(static_cast<int>(message.msg_namelen));
   }
   if (call.random.percent(20)) {
     const Pointer control = place(call.random, 64);
@@ -140,7 +141,8 @@ void messages(Call& call) {
 }
 
 void message_count(Call& call) {
-  static constexpr Choice choices[] = {{2, "2"}, {1, "1"}, {1, "1"}, {2, "2"}, {0, "0"}, {3, "3"}, {-1, "-1"}, {1025, "1025"}, NAMED(INT_MAX)};
+  static constexpr Choice choices[] = {{2, "2"}, {1, "1"},   {1, "1"},       {2, "2"},      {0, "0"},
+                                       {3, "3"}, {-1, "-1"}, {1025, "1025"}, NAMED(INT_MAX)};
   one_of(call, choices);
 }
 
@@ -175,16 +177,18 @@ void accept_flags(Call& call) {
 }
 
 void option(Call& call) {
-  static constexpr Choice levels[] = {NAMED(SOL_SOCKET), NAMED(SOL_SOCKET), NAMED(SOL_SOCKET), NAMED(SOL_SOCKET),
-                                      NAMED(IPPROTO_TCP), {-1, "-1"}, {9999, "9999"}};
-  static constexpr Choice options[] = {NAMED(SO_RCVTIMEO), NAMED(SO_SNDTIMEO), NAMED(SO_RCVTIMEO), NAMED(SO_SNDTIMEO), NAMED(SO_RCVLOWAT),
-                                       NAMED(SO_OOBINLINE), NAMED(SO_REUSEADDR), NAMED(SO_ERROR), {-1, "-1"}, {9999, "9999"}};
+  static constexpr Choice levels[] = {NAMED(SOL_SOCKET),  NAMED(SOL_SOCKET), NAMED(SOL_SOCKET), NAMED(SOL_SOCKET),
+                                      NAMED(IPPROTO_TCP), {-1, "-1"},        {9999, "9999"}};
+  static constexpr Choice options[] = {NAMED(SO_RCVTIMEO), NAMED(SO_SNDTIMEO),  NAMED(SO_RCVTIMEO),  NAMED(SO_SNDTIMEO),
+                                       NAMED(SO_RCVLOWAT), NAMED(SO_OOBINLINE), NAMED(SO_REUSEADDR), NAMED(SO_ERROR),
+                                       {-1, "-1"},         {9999, "9999"}};
   one_of(call, levels);
   one_of(call, options);
 }
 
 void option_value_and_size(Call& call) {
-  static constexpr timeval values[] = {{0, 1000}, {0, 0}, {0, -1}, {-1, 0}, {0, 1000000}, {LONG_MAX, 0}, {1, 0}, {0, 2000}};
+  static constexpr timeval values[] = {{0, 1000},    {0, 0},        {0, -1}, {-1, 0},
+                                       {0, 1000000}, {LONG_MAX, 0}, {1, 0},  {0, 2000}};
   const timeval value = values[call.random.below(std::size(values))];
   const Pointer to = place(call.random, sizeof value);
   put(to, &value, sizeof value);
@@ -194,13 +198,19 @@ void option_value_and_size(Call& call) {
 }
 
 void family(Call& call) {
-  static constexpr Choice choices[] = {NAMED(AF_UNIX), NAMED(AF_INET), NAMED(AF_UNIX), {-1, "-1"}, {999, "999"}, {0, "0"}};
+  static constexpr Choice choices[] = {NAMED(AF_UNIX), NAMED(AF_INET), NAMED(AF_UNIX),
+                                       {-1, "-1"},     {999, "999"},   {0, "0"}};
   one_of(call, choices);
 }
 
 void type(Call& call) {
-  static constexpr Choice choices[] = {NAMED(SOCK_STREAM), NAMED(SOCK_DGRAM), NAMED(SOCK_SEQPACKET), NAMED(SOCK_STREAM | SOCK_NONBLOCK),
-                                       NAMED(SOCK_STREAM | SOCK_CLOEXEC), {-1, "-1"}, {99, "99"}};
+  static constexpr Choice choices[] = {NAMED(SOCK_STREAM),
+                                       NAMED(SOCK_DGRAM),
+                                       NAMED(SOCK_SEQPACKET),
+                                       NAMED(SOCK_STREAM | SOCK_NONBLOCK),
+                                       NAMED(SOCK_STREAM | SOCK_CLOEXEC),
+                                       {-1, "-1"},
+                                       {99, "99"}};
   one_of(call, choices);
 }
 

@@ -31,8 +31,9 @@ Pointer put_time(Call& call, const Time& time) {
 // Short or absurd, so that it is sure whether the call comes back.
 timespec any_length(Random& random) {
   static constexpr timespec usual[] = {{0, 0}, {0, 1}, {0, 1000000}, {0, 300000}};
-  static constexpr timespec odd[] = {{-1, 0}, {0, -1}, {0, 1000000000}, {0, LONG_MAX}, {LONG_MIN, 0}, {5, LONG_MIN},
-                                     {LONG_MAX, 999999999}, {LONG_MAX, 0}, {4000000000, 1}, {9300000000, 0}};
+  static constexpr timespec odd[] = {{-1, 0},         {0, -1},        {0, 1000000000},       {0, LONG_MAX},
+                                     {LONG_MIN, 0},   {5, LONG_MIN},  {LONG_MAX, 999999999}, {LONG_MAX, 0},
+                                     {4000000000, 1}, {9300000000, 0}};
   return random.percent(60) ? usual[random.below(std::size(usual))] : odd[random.below(std::size(odd))];
 }
 
@@ -42,21 +43,27 @@ void pollfds_and_count(Call& call) {
   pollfd list[4];
   std::string words = "[";
   for (pollfd& entry : list) {
-    static constexpr short events[] = {POLLIN, POLLOUT, POLLIN | POLLOUT, POLLPRI, 0, POLLRDHUP, POLLIN | POLLRDHUP, -1, POLLRDNORM | POLLWRBAND};
+    static constexpr short events[] = {
+        POLLIN, POLLOUT, POLLIN | POLLOUT, POLLPRI, 0, POLLRDHUP, POLLIN | POLLRDHUP, -1, POLLRDNORM | POLLWRBAND};
     const Descriptor chosen = call.random.percent(70) ? any_descriptor(call.random) : Descriptor{-1, -1, "-1"};
-    entry = {chosen.fd, events[call.random.below(std::size(events))], static_cast<short>(call.random.percent(50) ? -1 : 0)};
+    entry = {chosen.fd, events[call.random.below(std::size(events))],
+             static_cast<short>(call.random.percent(50) ? -1 : 0)};
     call.name_descriptor(chosen.fd);
     words += std::string(chosen.name) + " " + number(entry.events) + ", ";
   }
   const Pointer to = place(call.random, sizeof list);
   put(to, list, sizeof list);
   call.add(address(to.address), words + "] " + to.name);
-  static constexpr Choice counts[] = {{4, "4"}, {4, "4"}, {2, "2"}, {1, "1"}, {0, "0"}, {-1, "-1"}, {20000, "20000"}, {20001, "20001"}, {INT_MAX, "INT_MAX"}, {1L << 32, "4G"}};
+  static constexpr Choice counts[] = {{4, "4"},         {4, "4"},         {2, "2"},
+                                      {1, "1"},         {0, "0"},         {-1, "-1"},
+                                      {20000, "20000"}, {20001, "20001"}, {INT_MAX, "INT_MAX"},
+                                      {1L << 32, "4G"}};
   one_of(call, counts);
 }
 
 void milliseconds(Call& call) {
-  static constexpr Choice choices[] = {{0, "0"}, {1, "1"}, {1, "1"}, {2, "2"}, {1, "1"}, {-1, "-1"}, NAMED(INT_MIN), NAMED(INT_MAX)};
+  static constexpr Choice choices[] = {{0, "0"}, {1, "1"},   {1, "1"},       {2, "2"},
+                                       {1, "1"}, {-1, "-1"}, NAMED(INT_MIN), NAMED(INT_MAX)};
   one_of(call, choices);
 }
 
@@ -90,12 +97,19 @@ void mask_of_one(Call& call) {
 }
 
 void epoll_operation(Call& call) {
-  static constexpr Choice choices[] = {NAMED(EPOLL_CTL_ADD), NAMED(EPOLL_CTL_MOD), NAMED(EPOLL_CTL_DEL), NAMED(EPOLL_CTL_ADD), {0, "0"}, {-1, "-1"}, {99, "99"}};
+  static constexpr Choice choices[] = {NAMED(EPOLL_CTL_ADD),
+                                       NAMED(EPOLL_CTL_MOD),
+                                       NAMED(EPOLL_CTL_DEL),
+                                       NAMED(EPOLL_CTL_ADD),
+                                       {0, "0"},
+                                       {-1, "-1"},
+                                       {99, "99"}};
   one_of(call, choices);
 }
 
 void epoll_event_in(Call& call) {
-  static constexpr unsigned events[] = {EPOLLIN, EPOLLOUT | EPOLLET, EPOLLIN | EPOLLEXCLUSIVE, 0, EPOLLIN | EPOLLONESHOT, ~0U};
+  static constexpr unsigned events[] = {EPOLLIN, EPOLLOUT | EPOLLET,     EPOLLIN | EPOLLEXCLUSIVE,
+                                        0,       EPOLLIN | EPOLLONESHOT, ~0U};
   epoll_event event{};
   event.events = events[call.random.below(6)];
   event.data.u64 = 5;
@@ -130,7 +144,8 @@ void mask(Call& call) {
 }
 
 void mask_size(Call& call) {
-  static constexpr Choice choices[] = {{8, "8"}, {8, "8"}, {8, "8"}, {8, "8"}, {0, "0"}, {7, "7"}, {128, "128"}, {-1, "-1"}};
+  static constexpr Choice choices[] = {{8, "8"}, {8, "8"}, {8, "8"},     {8, "8"},
+                                       {0, "0"}, {7, "7"}, {128, "128"}, {-1, "-1"}};
   one_of(call, choices);
 }
 
@@ -145,11 +160,13 @@ void mask_and_size(Call& call) {
   const long words[2] = {call.random.percent(50) ? address(set_at.address) : 0, sizes[call.random.below(5)]};
   const Pointer to = place(call.random, sizeof words);
   put(to, words, sizeof words);
-  call.add(address(to.address), std::string("{mask ") + (words[0] == 0 ? "NULL" : set_at.name) + " " + number(words[1]) + "} " + to.name);
+  call.add(address(to.address),
+           std::string("{mask ") + (words[0] == 0 ? "NULL" : set_at.name) + " " + number(words[1]) + "} " + to.name);
 }
 
 void select_count(Call& call) {
-  static constexpr Choice choices[] = {{128, "128"}, {128, "128"}, {64, "64"}, {20, "20"}, {0, "0"}, {-1, "-1"}, {1024, "1024"}, NAMED(INT_MAX), NAMED(INT_MIN), {1, "1"}};
+  static constexpr Choice choices[] = {{128, "128"}, {128, "128"},   {64, "64"},     {20, "20"},     {0, "0"},
+                                       {-1, "-1"},   {1024, "1024"}, NAMED(INT_MAX), NAMED(INT_MIN), {1, "1"}};
   one_of(call, choices);
 }
 
@@ -176,7 +193,8 @@ void epoll_events(Call& call) {
 }
 
 void max_events(Call& call) {
-  static constexpr Choice choices[] = {{4, "4"}, {1, "1"}, {4, "4"}, {0, "0"}, {-1, "-1"}, {1000, "1000"}, NAMED(INT_MAX), NAMED(INT_MIN)};
+  static constexpr Choice choices[] = {{4, "4"},   {1, "1"},       {4, "4"},       {0, "0"},
+                                       {-1, "-1"}, {1000, "1000"}, NAMED(INT_MAX), NAMED(INT_MIN)};
   one_of(call, choices);
 }
 
@@ -191,7 +209,8 @@ void microseconds(Call& call) {
 }
 
 void sleep_flags(Call& call) {
-  static constexpr Choice choices[] = {{0, "0"}, {0, "0"}, NAMED(TIMER_ABSTIME), NAMED(TIMER_ABSTIME), {2, "2"}, {-1, "-1"}};
+  static constexpr Choice choices[] = {{0, "0"}, {0, "0"},  NAMED(TIMER_ABSTIME), NAMED(TIMER_ABSTIME),
+                                       {2, "2"}, {-1, "-1"}};
   one_of(call, choices);
 }
 
@@ -218,7 +237,12 @@ void valid_deadline(Call& call) {
 }
 
 void lock_clock(Call& call) {
-  static constexpr Choice choices[] = {NAMED(CLOCK_REALTIME), NAMED(CLOCK_MONOTONIC), NAMED(CLOCK_MONOTONIC), NAMED(CLOCK_BOOTTIME), {-1, "-1"}, {99, "99"}};
+  static constexpr Choice choices[] = {NAMED(CLOCK_REALTIME),
+                                       NAMED(CLOCK_MONOTONIC),
+                                       NAMED(CLOCK_MONOTONIC),
+                                       NAMED(CLOCK_BOOTTIME),
+                                       {-1, "-1"},
+                                       {99, "99"}};
   one_of(call, choices);
 }
 

@@ -1,4 +1,4 @@
-// fuzz [--seed S] [--from N] [--count N] [--only N [--alone]] 
+// fuzz [--seed S] [--from N] [--count N] [--only N [--alone]]
 // fuzz --check SYMBOL...
 //
 // Makes calls with random arguments, in children that make some each, and prints a line for each call: what it was,
@@ -31,7 +31,7 @@ namespace fuzz {
 namespace {
 
 constexpr int look_ms = 2;
-constexpr int quiet_looks = 8;         // in a row, at which no thread of the child ran: its call waits
+constexpr int quiet_looks = 8;        // in a row, at which no thread of the child ran: its call waits
 constexpr int all_looks = 20000 / 2;  // in the same call: it is stuck, whatever runs
 
 // Whether all threads of the process sleep.
@@ -107,7 +107,8 @@ void run_children(Board& board, const Options& options) {
     if (died_in_call && (!options.only_last || is_end)) {
       const bool was_attended = board.phase() == Board::attended;
       if (waits) std::printf("%s waits%s\n", board.words, was_attended ? "" : ", and so does the other thread");
-      if (!waits) std::printf("%s killed by signal %d, status %d\n", board.words, WTERMSIG(status), WEXITSTATUS(status));
+      if (!waits)
+        std::printf("%s killed by signal %d, status %d\n", board.words, WTERMSIG(status), WEXITSTATUS(status));
     } else if (died && !died_in_call) {
       std::printf("%lu after %s: the child ended with status %#x\n", call, board.words, static_cast<unsigned>(status));
     }

@@ -42,7 +42,8 @@ std::uint64_t steady(std::uint64_t word) {
 
 std::uint64_t hash_words(long where, std::size_t size, std::uint64_t hash) {
   const auto* words = reinterpret_cast<const std::uint64_t*>(where);
-  for (std::size_t i = 0; i < size / sizeof *words; ++i) hash = (hash ^ steady(words[i])) * 0x9FB21C651E98DF25, hash ^= hash >> 29;
+  for (std::size_t i = 0; i < size / sizeof *words; ++i)
+    hash = (hash ^ steady(words[i])) * 0x9FB21C651E98DF25, hash ^= hash >> 29;
   return hash;
 }
 

@@ -55,20 +55,24 @@ void hold_locks() {
 }
 
 Choice any_mutex(Random& random) {
-  const Choice choices[] = {{address(&free_mutex), "free"},           {address(&held_mutex), "held"},
-                            {address(&checked_mutex), "checked"},     {address(&held_checked_mutex), "held_checked"},
-                            {address(&recursive_mutex), "recursive"}, {address(&held_recursive_mutex), "held_recursive"}};
+  const Choice choices[] = {
+      {address(&free_mutex), "free"},           {address(&held_mutex), "held"},
+      {address(&checked_mutex), "checked"},     {address(&held_checked_mutex), "held_checked"},
+      {address(&recursive_mutex), "recursive"}, {address(&held_recursive_mutex), "held_recursive"}};
   return any_of(random, choices);
 }
 
 Choice any_checked_mutex(Random& random) {
-  const Choice choices[] = {{address(&checked_mutex), "checked"}, {address(&held_checked_mutex), "held_checked"},
-                            {address(&recursive_mutex), "recursive"}, {address(&held_recursive_mutex), "held_recursive"}};
+  const Choice choices[] = {{address(&checked_mutex), "checked"},
+                            {address(&held_checked_mutex), "held_checked"},
+                            {address(&recursive_mutex), "recursive"},
+                            {address(&held_recursive_mutex), "held_recursive"}};
   return any_of(random, choices);
 }
 
 Choice any_rwlock(Random& random) {
-  const Choice choices[] = {{address(&free_rwlock), "free"}, {address(&read_rwlock), "read"}, {address(&written_rwlock), "written"}};
+  const Choice choices[] = {
+      {address(&free_rwlock), "free"}, {address(&read_rwlock), "read"}, {address(&written_rwlock), "written"}};
   return any_of(random, choices);
 }
 

@@ -10,8 +10,8 @@ namespace fuzz {
 pthread_t other_thread();
 void set_other_thread(pthread_t thread);
 
-void make_locks();    // once in each child
-void hold_locks();    // by the other thread
+void make_locks();  // once in each child
+void hold_locks();  // by the other thread
 
 Choice any_mutex(Random& random);
 Choice any_checked_mutex(Random& random);

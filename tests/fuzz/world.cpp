@@ -312,8 +312,9 @@ void make_world(bool with_child) {
 }
 
 const Descriptor& any_descriptor(Random& random, Sort sort) {
-  static constexpr Descriptor bad[] = {{-1, -1, "-1"}, {2147483647, -1, "INT_MAX"}, {2500, -1, "closed"},
-                                       {-100, -1, "AT_FDCWD"}, {1 << 20, -1, "beyond_limit"}, {3000, -1, "closed_high"}};
+  static constexpr Descriptor bad[] = {
+      {-1, -1, "-1"},         {2147483647, -1, "INT_MAX"},   {2500, -1, "closed"},
+      {-100, -1, "AT_FDCWD"}, {1 << 20, -1, "beyond_limit"}, {3000, -1, "closed_high"}};
   if (random.percent(8)) return bad[random.below(std::size(bad))];
   const bool narrow = sort != Sort::any && random.percent(80);
   for (;;) {
