@@ -20,6 +20,14 @@ import time
 CALLS_PER_CHILD = 50  # child.h
 CALLS_PER_SHARD = 2500
 
+# What differs by design: how the native line looks, how the preloaded one, and why.
+KNOWN = [
+    (r"select6?\(.*(read_only|over_edge).* EFAULT", r" EFAULT ",
+     "that a set cannot be written is told at once, not when the wait is over"),
+    (r"poll\(.*(kernel|non_canonical), 0, .*( waits| EFAULT)", r" EFAULT ",
+     "the kernel finds fault with the address of no entries when the wait is over, the shim at once"),
+]
+
 
 class Shard:
     """Some consecutive calls of a seed."""
@@ -69,6 +77,11 @@ def confirmed(shard, differences):
     return result
 
 
+def is_known(native, preloaded):
+    return any(re.search(shape, native) and re.search(shape_preloaded, preloaded)
+               for shape, shape_preloaded, _ in KNOWN)
+
+
 def symbol(line):
     return re.sub(r"^\d+ ([\w:]+).*", r"\1", line)
 
@@ -103,15 +116,18 @@ def main():
         outcomes = list(pool.map(Shard.compare, shards))
     calls = sum(count for count, _, _ in outcomes)
     lines = [line for _, _, native in outcomes for line in native.values()]
-    again, failures = 0, 0
+    again, known, failures = 0, 0, 0
     for shard, (_, differences, _) in zip(shards, outcomes):
         again += len(differences)
         for difference in confirmed(shard, differences):
+            if is_known(*difference[1:]):
+                known += 1
+                continue
             failures += 1
             report(shard, *difference)
     waits, killed = (sum(word in line for line in lines) for word in (") waits", ") killed by signal"))
     print(f"{calls} calls of {len({symbol(line) for line in lines})} kinds; {waits} waited until the end, {killed} died; "
-          f"{again} children were run again, {failures} differ")
+          f"{again} children were run again, {known} differ as they should, {failures} as they should not")
     return 1 if failures or calls != options.calls * len(seeds) else 0
 
 
