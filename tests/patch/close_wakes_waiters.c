@@ -1,7 +1,7 @@
 // Preloaded only: close() of a descriptor wakes those who wait for it, with EBADF. (Natively they would wait for ever.)
 #include <poll.h>
 
-#include "tests/support/case.h"
+#include "tests/support/raw_close.h"
 #include "tests/support/sockets.h"
 
 static void recv_until_closed(void* ends) {
@@ -107,6 +107,21 @@ CASE(the_new_owner_of_the_number_gets_no_old_event) {
   CHECK_EQ(write(next[1], "n", 1), 1);
   CHECK_EQ(recv(next[0], &byte, 1, 0), 1);
   CHECK_EQ(byte, 'n');
+  close_both(next);
+  close(ends[kWriteEnd]);
+}
+
+// A close that passes no shim shows when the number has its next owner.
+CASE(closed_past_libc) {
+  int ends[2], next[2];
+  open_pair(SOCK_STREAM, ends);
+  pthread_t threads[2] = {start(recv_in_thread, &ends[kReadEnd]), start(recv_in_thread, &ends[kReadEnd])};
+  await_entered(2);
+  raw_close(ends[kReadEnd]);
+  open_pair(SOCK_STREAM, next);
+  CHECK_EQ(next[kReadEnd], ends[kReadEnd]);
+  join_all(threads, 2);
+  meet(read_hello, write_hello, next);
   close_both(next);
   close(ends[kWriteEnd]);
 }
