@@ -18,6 +18,10 @@ extern "C" {
 void __pthread_register_cancel(__pthread_unwind_buf_t* buffer);
 void __pthread_unregister_cancel(__pthread_unwind_buf_t* buffer);
 ssize_t __read_chk(int fd, void* buffer, size_t size, size_t buffer_size);
+ssize_t __pread_chk(int fd, void* buffer, size_t size, off_t offset, size_t buffer_size);
+ssize_t __pread64_chk(int fd, void* buffer, size_t size, off64_t offset, size_t buffer_size);
+ssize_t __pread64(int fd, void* buffer, size_t size, off64_t offset);
+ssize_t __pwrite64(int fd, const void* buffer, size_t size, off64_t offset);
 ssize_t __recv_chk(int fd, void* buffer, size_t size, size_t buffer_size, int flags);
 ssize_t __recvfrom_chk(int fd, void* buffer, size_t size, size_t buffer_size, int flags, sockaddr* address,
                        socklen_t* address_size);
