@@ -57,6 +57,7 @@ int lock_by_fcntl(Call call, int fd, int command, long argument) {
 
 template <class Call>
 int noted_fcntl(Call call, int fd, int command, long argument) {
+  if (started() && is_guarded(fd) && !core::in_runtime) return fail(EBADF);
   if ((command == F_SETLKW || command == F_OFD_SETLKW) && on_greenlet()) {
     return lock_by_fcntl(call, fd, command, argument);
   }
