@@ -1,0 +1,96 @@
+#include "tests/libraries/pool.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static struct {
+  const struct Pool* pool;
+  int jobs;
+  char** lines;
+  atomic_int next, kernel_threads;
+} running;
+
+struct Setting setting_of(int count, char** words) {
+  if (count < 5) fail("usage: %s ADDRESS THREADS JOBS meet|wait [...]", words[0]);
+  return (struct Setting){words[1], atoi(words[2]), atoi(words[3]), strcmp(words[4], "meet") == 0};
+}
+
+void fail(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vfprintf(stderr, format, arguments);
+  va_end(arguments);
+  fputc('\n', stderr);
+  exit(1);
+}
+
+char* line(const char* format, ...) {
+  char* text;
+  va_list arguments;
+  va_start(arguments, format);
+  if (vasprintf(&text, format, arguments) < 0) fail("no memory");
+  va_end(arguments);
+  return text;
+}
+
+void check_large(const char* text, unsigned long length) {
+  if (length != kLarge || strspn(text, "x") != kLarge) fail("%lu bytes of a large answer are wrong", length);
+}
+
+static void note_kernel_threads(void) {
+  char text[200];
+  FILE* status = fopen("/proc/self/status", "r");
+  if (status == NULL) fail("no /proc");
+  while (fgets(text, sizeof text, status) != NULL) {
+    int now, most = atomic_load(&running.kernel_threads);
+    if (sscanf(text, "Threads: %d", &now) != 1) continue;
+    while (now > most && !atomic_compare_exchange_weak(&running.kernel_threads, &most, now)) continue;
+  }
+  fclose(status);
+}
+
+static void* run_jobs(void* unused) {
+  (void)unused;
+  const struct Pool* pool = running.pool;
+  void* state = pool->begin != NULL ? pool->begin() : NULL;
+  int number;
+  while ((number = atomic_fetch_add(&running.next, 1)) < running.jobs) {
+    running.lines[number] = pool->job(state, number);
+    note_kernel_threads();
+  }
+  if (pool->end != NULL) pool->end(state);
+  return NULL;
+}
+
+static pthread_t start(void* (*function)(void*)) {
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, function, NULL) != 0) fail("no thread");
+  return thread;
+}
+
+void pool_run(const struct Pool* pool, struct Setting setting) {
+  pthread_t threads[setting.threads], gate;
+  struct timespec begin, end;
+  running.pool = pool;
+  running.jobs = setting.jobs;
+  running.lines = calloc((size_t)setting.jobs, sizeof *running.lines);
+  const bool has_gate = setting.meet && pool->gate != NULL;
+  clock_gettime(CLOCK_MONOTONIC, &begin);
+  for (int i = 0; i < setting.threads; i++) threads[i] = start(run_jobs);
+  if (has_gate) gate = start(pool->gate);
+  for (int i = 0; i < setting.threads; i++) pthread_join(threads[i], NULL);
+  if (has_gate) pthread_join(gate, NULL);
+  clock_gettime(CLOCK_MONOTONIC, &end);
+  for (int i = 0; i < setting.jobs; i++) {
+    printf("%d: %s\n", i, running.lines[i]);
+    free(running.lines[i]);
+  }
+  free(running.lines);
+  fprintf(stderr, "pool: seconds=%.3f kernel_threads=%d\n",
+          (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9, running.kernel_threads);
+}
