@@ -13,6 +13,7 @@ static struct {
   int jobs;
   char** lines;
   atomic_int next, kernel_threads;
+  pthread_barrier_t begun, done;  // of all threads and the main one
 } running;
 
 struct Setting setting_of(int count, char** words) {
@@ -59,10 +60,12 @@ static void* run_jobs(void* unused) {
   const struct Pool* pool = running.pool;
   void* state = pool->begin != NULL ? pool->begin() : NULL;
   int number;
+  pthread_barrier_wait(&running.begun);
   while ((number = atomic_fetch_add(&running.next, 1)) < running.jobs) {
     running.lines[number] = pool->job(state, number);
     note_kernel_threads();
   }
+  pthread_barrier_wait(&running.done);
   if (pool->end != NULL) pool->end(state);
   return NULL;
 }
@@ -73,24 +76,34 @@ static pthread_t start(void* (*function)(void*)) {
   return thread;
 }
 
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
 void pool_run(const struct Pool* pool, struct Setting setting) {
   pthread_t threads[setting.threads], gate;
-  struct timespec begin, end;
   running.pool = pool;
   running.jobs = setting.jobs;
   running.lines = calloc((size_t)setting.jobs, sizeof *running.lines);
-  const bool has_gate = setting.meet && pool->gate != NULL;
-  clock_gettime(CLOCK_MONOTONIC, &begin);
+  pthread_barrier_init(&running.begun, NULL, (unsigned)setting.threads + 1);
+  pthread_barrier_init(&running.done, NULL, (unsigned)setting.threads + 1);
   for (int i = 0; i < setting.threads; i++) threads[i] = start(run_jobs);
+
+  const bool has_gate = setting.meet && pool->gate != NULL;
   if (has_gate) gate = start(pool->gate);
+  pthread_barrier_wait(&running.begun);
+  const double begin = now();
+  pthread_barrier_wait(&running.done);
+  const double seconds = now() - begin;
   for (int i = 0; i < setting.threads; i++) pthread_join(threads[i], NULL);
   if (has_gate) pthread_join(gate, NULL);
-  clock_gettime(CLOCK_MONOTONIC, &end);
+
   for (int i = 0; i < setting.jobs; i++) {
     printf("%d: %s\n", i, running.lines[i]);
     free(running.lines[i]);
   }
   free(running.lines);
-  fprintf(stderr, "pool: seconds=%.3f kernel_threads=%d\n",
-          (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9, running.kernel_threads);
+  fprintf(stderr, "pool: seconds=%.3f kernel_threads=%d\n", seconds, atomic_load(&running.kernel_threads));
 }

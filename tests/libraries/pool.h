@@ -21,14 +21,14 @@ struct Pool {
   void* (*gate)(void*);                  // a thread that lets waiting jobs go on, in the mode `meet`; may be null
 };
 
-// Prints the jobs' lines in the order of their numbers. On stderr: how long it took, with the beginnings and ends, and
-// the most kernel threads that a job saw when it had waited.
+// Prints the jobs' lines in the order of their numbers. On stderr: how long the jobs took, without beginnings and ends,
+// and the most kernel threads that one of them saw when it had waited.
 void pool_run(const struct Pool* pool, struct Setting setting);
 
 char* line(const char* format, ...) __attribute__((format(printf, 1, 2)));
 // Ends the program: no result is worth anything then.
 void fail(const char* format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-// A server's large answer, all of one letter: its length as %zu; it fails where another letter is in it.
+// A server's large answer, all of one letter: fails where it is not.
 enum { kLarge = 200000 };
 void check_large(const char* text, unsigned long length);

@@ -62,7 +62,7 @@ class Redis(Server):
         return str(self.port)
 
     def command(self):
-        return [program('redis-server'), '--bind', '127.0.0.1', '--port', self.port, '--save', '', '--dir', self.home]
+        return [program('redis-server'), '--bind', '127.0.0.1', '--port', self.port, '--save', '', '--hz', 500, '--dir', self.home]
 
     def is_ready(self):
         with socket.create_connection(('127.0.0.1', self.port), PATIENCE) as connection:
