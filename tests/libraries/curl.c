@@ -2,6 +2,7 @@
 // other job takes, and for TLS a file with the authority's certificate. The server behind nginx answers when THREADS
 // requests wait for it (or after 0.2 s).
 #include <curl/curl.h>
+#include <err.h>
 #include <stdlib.h>
 
 #include "tests/libraries/pool.h"
@@ -32,7 +33,8 @@ static void end(void* easy) { curl_easy_cleanup(easy); }
 static char* job(void* easy, int number) {
   struct Body body = {0, 0};
   long status = 0;
-  char* url = line("%s/%s/%d", number % 2 == 0 ? setting.address : other_address, setting.meet ? "meet" : "wait", number);
+  char* url =
+      line("%s/%s/%d", number % 2 == 0 ? setting.address : other_address, setting.meet ? "meet" : "wait", number);
   curl_easy_setopt(easy, CURLOPT_URL, url);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &body);
   const CURLcode code = curl_easy_perform(easy);
@@ -45,13 +47,13 @@ static char* job(void* easy, int number) {
 static void try_without_authority(void) {
   CURL* easy = curl_easy_init();
   curl_easy_setopt(easy, CURLOPT_URL, setting.address);
-  if (curl_easy_perform(easy) != CURLE_PEER_FAILED_VERIFICATION) fail("an unknown authority's word was taken");
+  if (curl_easy_perform(easy) != CURLE_PEER_FAILED_VERIFICATION) errx(1, "an unknown authority's word was taken");
   end(easy);
 }
 
 int main(int count, char** words) {
   setting = setting_of(count, words);
-  if (count < 6) fail("no other address");
+  if (count < 6) errx(1, "no other address");
   other_address = words[5];
   authority = words[6];
   curl_global_init(CURL_GLOBAL_DEFAULT);

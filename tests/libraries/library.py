@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """library.py COMPARE LAUNCHER NAME [PROGRAM]: a program that uses a blocking library, natively and under evergreen.
 
-It starts the server that the program needs. The program's calls must overlap, or else it hangs (pool.h): under evergreen
-on one kernel thread, which no other helps out, and once more with the settings that users have.
+It starts the server that the program needs. The program's calls must overlap, or else it hangs (pool.h): under
+evergreen on one kernel thread, which no other helps out, and once more with the settings that users have.
 """
 import pathlib
 import signal
@@ -21,11 +21,11 @@ LIMIT = 100  # seconds for each run
 SIZES = {"curl": (20, 100), "curl_tls": (20, 100), "mariadb": (50, 50), "openssl": (20, 20), "postgres": (50, 50),
          "redis": (50, 50), "sqlite": (8, 40)}
 
-# Kernel threads at most: the one that runs everything, and where others may help out the monitor and spares. They are
-# for handshakes and fsync, which may hold up the others for some milliseconds; and each of the first ten threads of curl
-# that ask for a name may do so.
+# Kernel threads at most: the one that runs everything and the monitor; where others may help out, spares. Two to six
+# were seen on busy cores: handshakes and fsync may hold up the others for some milliseconds. And so may each of the
+# first ten threads of curl that ask for a name.
 ALONE = 2
-WITH_SPARES = 6
+WITH_SPARES = 10
 LOOKUPS = {"curl": 10, "curl_tls": 10}
 
 

@@ -1,5 +1,6 @@
 // OpenSSL's blocking BIOs: a server of threads and clients of threads in one program. ADDRESS is a directory with the
 // server's certificate and key and the authority's certificate.
+#include <err.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -24,7 +25,7 @@ static struct {
 static void check(long result, const char* what) {
   if (result > 0) return;
   ERR_print_errors_fp(stderr);
-  fail("%s: %ld", what, result);
+  errx(1, "%s: %ld", what, result);
 }
 
 static void check_path(int (*function)(SSL_CTX*, const char*), SSL_CTX* context, const char* name) {
@@ -70,7 +71,7 @@ static void* listen_for_jobs(void* unused) {
   pthread_t threads[setting.jobs];
   for (int i = 0; i < setting.jobs; i++) {
     check(BIO_do_accept(listener), "accept");
-    if (pthread_create(&threads[i], NULL, serve, BIO_pop(listener)) != 0) fail("no thread");
+    if (pthread_create(&threads[i], NULL, serve, BIO_pop(listener)) != 0) errx(1, "no thread");
   }
   for (int i = 0; i < setting.jobs; i++) pthread_join(threads[i], NULL);
   return unused;
@@ -88,7 +89,8 @@ static char* job(void* unused, int number) {
   const int length = snprintf(text, sizeof text, "number %d", number);
   check(BIO_write(bio, text, length), "write");
   check(BIO_read(bio, text, length) == length, "read");
-  for (int done = 0, more; done < kLarge; done += more) check(more = BIO_read(bio, large + done, kLarge - done), "large");
+  for (int done = 0, more; done < kLarge; done += more)
+    check(more = BIO_read(bio, large + done, kLarge - done), "large");
   check_large(large, kLarge);
   char* result = line("%.*s, %s", length, text, SSL_get_version(ssl));
   BIO_free_all(bio);
@@ -108,7 +110,7 @@ int main(int count, char** words) {
   listener = BIO_new_accept("127.0.0.1:0");
   check(BIO_do_accept(listener), "listen");
   snprintf(address, sizeof address, "127.0.0.1:%s", BIO_get_accept_port(listener));
-  if (pthread_create(&server, NULL, listen_for_jobs, NULL) != 0) fail("no thread");
+  if (pthread_create(&server, NULL, listen_for_jobs, NULL) != 0) errx(1, "no thread");
   pool_run(&(struct Pool){NULL, job, NULL, NULL}, setting);
   pthread_join(server, NULL);
   BIO_free_all(listener);

@@ -1,5 +1,6 @@
 #include "tests/libraries/pool.h"
 
+#include <err.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -17,36 +18,27 @@ static struct {
 } running;
 
 struct Setting setting_of(int count, char** words) {
-  if (count < 5) fail("usage: %s ADDRESS THREADS JOBS meet|wait [...]", words[0]);
+  if (count < 5) errx(1, "usage: %s ADDRESS THREADS JOBS meet|wait [...]", words[0]);
   return (struct Setting){words[1], atoi(words[2]), atoi(words[3]), strcmp(words[4], "meet") == 0};
-}
-
-void fail(const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  vfprintf(stderr, format, arguments);
-  va_end(arguments);
-  fputc('\n', stderr);
-  exit(1);
 }
 
 char* line(const char* format, ...) {
   char* text;
   va_list arguments;
   va_start(arguments, format);
-  if (vasprintf(&text, format, arguments) < 0) fail("no memory");
+  if (vasprintf(&text, format, arguments) < 0) errx(1, "no memory");
   va_end(arguments);
   return text;
 }
 
 void check_large(const char* text, unsigned long length) {
-  if (length != kLarge || strspn(text, "x") != kLarge) fail("%lu bytes of a large answer are wrong", length);
+  if (length != kLarge || strspn(text, "x") != kLarge) errx(1, "%lu bytes of a large answer are wrong", length);
 }
 
 static void note_kernel_threads(void) {
   char text[200];
   FILE* status = fopen("/proc/self/status", "r");
-  if (status == NULL) fail("no /proc");
+  if (status == NULL) errx(1, "no /proc");
   while (fgets(text, sizeof text, status) != NULL) {
     int now, most = atomic_load(&running.kernel_threads);
     if (sscanf(text, "Threads: %d", &now) != 1) continue;
@@ -72,7 +64,7 @@ static void* run_jobs(void* unused) {
 
 static pthread_t start(void* (*function)(void*)) {
   pthread_t thread;
-  if (pthread_create(&thread, NULL, function, NULL) != 0) fail("no thread");
+  if (pthread_create(&thread, NULL, function, NULL) != 0) errx(1, "no thread");
   return thread;
 }
 

@@ -1,4 +1,5 @@
 // libpq: each thread has a connection to PostgreSQL. ADDRESS is a connection string.
+#include <err.h>
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@ static PGconn* keeper;  // holds the lock that the jobs wait for
 
 static void* begin(void) {
   PGconn* connection = PQconnectdb(setting.address);
-  if (PQstatus(connection) != CONNECTION_OK) fail("connect: %s", PQerrorMessage(connection));
+  if (PQstatus(connection) != CONNECTION_OK) errx(1, "connect: %s", PQerrorMessage(connection));
   return connection;
 }
 
@@ -20,7 +21,7 @@ static void end(void* connection) { PQfinish(connection); }
 
 static PGresult* query(PGconn* connection, const char* text, const char* parameter) {
   PGresult* result = PQexecParams(connection, text, parameter != NULL, NULL, &parameter, NULL, NULL, 0);
-  if (PQresultStatus(result) != PGRES_TUPLES_OK) fail("%s: %s", text, PQerrorMessage(connection));
+  if (PQresultStatus(result) != PGRES_TUPLES_OK) errx(1, "%s: %s", text, PQerrorMessage(connection));
   return result;
 }
 

@@ -1,4 +1,5 @@
 // hiredis: each thread has a connection to Redis. ADDRESS is a port on loopback.
+#include <err.h>
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,15 +12,15 @@ static struct Setting setting;
 
 static void* begin(void) {
   redisContext* connection = redisConnect("127.0.0.1", atoi(setting.address));
-  if (connection == NULL || connection->err != 0) fail("connect: %s", connection != NULL ? connection->errstr : "");
+  if (connection == NULL || connection->err != 0) errx(1, "connect: %s", connection != NULL ? connection->errstr : "");
   return connection;
 }
 
 static void end(void* connection) { redisFree(connection); }
 
 static redisReply* checked(redisContext* connection, void* reply, int type) {
-  if (reply == NULL) fail("%s", connection->errstr);
-  if (((redisReply*)reply)->type != type) fail("a reply of type %d", ((redisReply*)reply)->type);
+  if (reply == NULL) errx(1, "%s", connection->errstr);
+  if (((redisReply*)reply)->type != type) errx(1, "a reply of type %d", ((redisReply*)reply)->type);
   return reply;
 }
 
@@ -41,7 +42,7 @@ static int blocked_clients(redisContext* connection) {
   int number = -1;
   redisReply* reply = redisCommand(connection, "INFO clients");
   const char* found = reply != NULL ? strstr(reply->str, "blocked_clients:") : NULL;
-  if (found == NULL || sscanf(found, "blocked_clients:%d", &number) != 1) fail("INFO: %s", connection->errstr);
+  if (found == NULL || sscanf(found, "blocked_clients:%d", &number) != 1) errx(1, "INFO: %s", connection->errstr);
   freeReplyObject(reply);
   return number;
 }
@@ -50,7 +51,8 @@ static void* gate(void* unused) {
   redisContext* connection = begin();
   while (blocked_clients(connection) < setting.threads) usleep(10000);
   for (int i = 0; i < setting.threads; i++)
-    freeReplyObject(checked(connection, redisCommand(connection, "RPUSH list:%d value:%d", i, i * i), REDIS_REPLY_INTEGER));
+    freeReplyObject(
+        checked(connection, redisCommand(connection, "RPUSH list:%d value:%d", i, i * i), REDIS_REPLY_INTEGER));
   end(connection);
   return unused;
 }

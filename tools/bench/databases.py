@@ -62,7 +62,8 @@ class Redis(Server):
         return str(self.port)
 
     def command(self):
-        return [program('redis-server'), '--bind', '127.0.0.1', '--port', self.port, '--save', '', '--hz', 500, '--dir', self.home]
+        return [program('redis-server'), '--bind', '127.0.0.1', '--port', self.port, '--dir', self.home, '--save', '',
+                '--hz', 500]  # how often it looks whose time is over
 
     def is_ready(self):
         with socket.create_connection(('127.0.0.1', self.port), PATIENCE) as connection:

@@ -36,8 +36,8 @@ http {{
 
 
 def own_name():
-    """This machine's, and its address; or localhost, where the name has none. libcurl knows localhost by itself; for any
-    other name it starts a thread that asks libc."""
+    """This machine's, and its address; or localhost, where the name has none. libcurl knows localhost by itself; for
+    any other name it starts a thread that asks libc."""
     try:
         return socket.gethostname(), socket.gethostbyname(socket.gethostname())
     except OSError:
@@ -77,20 +77,25 @@ class Upstream:
     async def _answer(self, reader, writer):
         request = await reader.readuntil(b'\r\n\r\n')
         _, kind, number = request.split()[1].decode().split('/')
-        await (self._meet() if kind == 'meet' else asyncio.sleep(WAIT))
+        await (self._meet(reader) if kind == 'meet' else asyncio.sleep(WAIT))
         body = b'%s-' % number.encode() * (int(number) * 997 % 50000)
         writer.write(b'HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n' % len(body) + body)
         await writer.drain()
         writer.close()
 
-    async def _meet(self):
+    async def _meet(self, reader):
+        """Who is gone meanwhile does not count: a program that failed holds up no other."""
         here = asyncio.get_running_loop().create_future()
+        gone = asyncio.ensure_future(reader.read())
         self._waiting.append(here)
         if len(self._waiting) == self._company:
             for other in self._waiting:
                 other.set_result(None)
             self._waiting = []
-        await here
+        await asyncio.wait({here, gone}, return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        if not here.done():
+            self._waiting.remove(here)
 
 
 class Nginx(Server):
