@@ -193,12 +193,13 @@ bool Carrier::wait_for_offer(bool is_spare) noexcept {
 // At a high number: the program may count on the lowest one to be free. For a moment it is not, so all carriers but the
 // first wait until the monitor needs it.
 int Carrier::open_status() const noexcept {
-  constexpr int out_of_the_way = 900;
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread_);
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  int high = fcntl(fd, F_DUPFD_CLOEXEC, out_of_the_way);
-  if (high < 0) high = fcntl(fd, F_DUPFD_CLOEXEC, 0);  // at least as a descriptor that is known to be ours
+  int high = -1;
+  for (const int least : {4000, 900, 0}) {  // at least as a descriptor that is known to be ours
+    if (high < 0) high = fcntl(fd, F_DUPFD_CLOEXEC, least);
+  }
   if (high >= 0) close(fd);
   return high >= 0 ? high : fd;
 }
