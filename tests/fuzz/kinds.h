@@ -30,7 +30,7 @@
               X(remap_flags) X(segment)
 #define KINDS_OF_QUEUES(X) \
   X(queue_fd)              \
-  X(queue_len) X(queue_priority) X(queue_id) X(typed_message) X(ipc_flags) X(set_id) X(set_operations_and_count)
+  X(queue_len) X(queue_name) X(queue_open_flags) X(queue_priority) X(queue_id) X(typed_message) X(ipc_flags) X(set_id) X(set_operations_and_count)
 #define KINDS_OF_LOCKS(X)                                                                                      \
   X(thread)                                                                                                    \
   X(self) X(mutex) X(checked_mutex) X(held_mutex) X(rwlock) X(semaphore) X(condition) X(barrier) X(futex_word) \

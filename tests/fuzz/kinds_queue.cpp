@@ -1,4 +1,5 @@
 // What message queues and semaphore sets take.
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -18,6 +19,21 @@ void queue_fd(Call& call) {
   const Descriptor& chosen = any_descriptor(call.random, Sort::queue);
   call.add(chosen.fd, chosen.name);
   call.name_descriptor(chosen.fd);
+}
+
+// None that could be made: it would outlive us.
+void queue_name(Call& call) {
+  static constexpr const char* names[] = {"/none", "none", "", "/", "/a/b", "/fuzz"};
+  const char* chosen = names[call.random.below(std::size(names))];
+  const Pointer to = place(call.random, 16);
+  put(to, chosen, std::strlen(chosen) + 1);
+  call.add(address(to.address), std::string(chosen) + ' ' + to.name);
+}
+
+void queue_open_flags(Call& call) {
+  static constexpr Choice choices[] = {NAMED(O_RDONLY),   NAMED(O_RDWR), NAMED(O_RDWR | O_NONBLOCK),
+                                       NAMED(O_CLOEXEC), NAMED(O_EXCL), NAMED(O_ACCMODE)};
+  one_of(call, choices);
 }
 
 void queue_len(Call& call) {
