@@ -34,7 +34,8 @@ bool may_begin(int out, int in, const off64_t* offset) noexcept {
   const bool is_file = fstat(out, &status) == 0 && (status.st_mode & S_IFMT) != 0;  // an eventfd, say, is refused
   const bool writable = is_file && to >= 0 && (to & O_ACCMODE) != O_RDONLY && (to & (O_APPEND | O_NONBLOCK)) == 0;
   const bool readable = from >= 0 && (from & O_ACCMODE) != O_WRONLY && fstat(in, &status) == 0 &&
-                        (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+                        (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode)) &&
+                        lseek(in, 0, SEEK_CUR) >= 0;  // no message queue
   return writable && readable && (offset == nullptr || is_readable(offset, sizeof *offset));
 }
 
