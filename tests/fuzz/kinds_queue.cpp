@@ -31,7 +31,7 @@ void queue_name(Call& call) {
 }
 
 void queue_open_flags(Call& call) {
-  static constexpr Choice choices[] = {NAMED(O_RDONLY),   NAMED(O_RDWR), NAMED(O_RDWR | O_NONBLOCK),
+  static constexpr Choice choices[] = {NAMED(O_RDONLY),  NAMED(O_RDWR), NAMED(O_RDWR | O_NONBLOCK),
                                        NAMED(O_CLOEXEC), NAMED(O_EXCL), NAMED(O_ACCMODE)};
   one_of(call, choices);
 }

@@ -15,6 +15,9 @@ struct Descriptor {
   const char* name;
 };
 
+// Ends the program where the kernel refuses what the world needs.
+int must(long result);
+
 enum class Sort { any, socket, epoll, directory, queue };
 
 // System V's, which outlive their processes: made by the fuzzer, and brought to one state by each child.
@@ -27,6 +30,8 @@ int semaphore_set();
 // In the child, before it makes threads. `folder` is the working directory.
 void make_folder();
 void make_world(bool with_child);
+
+void make_descriptors();  // a part of it
 
 const Descriptor& any_descriptor(Random& random, Sort sort = Sort::any);
 std::span<const Descriptor> all_descriptors();
