@@ -19,6 +19,7 @@
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
 #include "patch/fd_traits.h"
+#include "patch/inside.h"
 #include "patch/once.h"
 #include "patch/own_descriptors.h"
 #include "patch/shared_memory.h"
@@ -98,6 +99,7 @@ core::Hub* try_start() noexcept {
   try {
     begin_process();
     read_default_attributes();
+    replace_inside_libc();
     the_hub = &core::Hub::start(main_thread());
     restart_after_forks();
   } catch (const std::exception& error) {
