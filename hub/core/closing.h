@@ -42,7 +42,7 @@ class ClosingRange {
 // For those who are about to wait, after they have written down that they do.
 [[nodiscard]] bool is_closing(int fd) noexcept;
 
-// Hub number `hub` (Hub::index) waits for fd from now on, or no longer does. watch() returns whether it may: not while
+// Hub number `hub` of Hubs waits for fd from now on, or no longer does. watch() returns whether it may: not while
 // fd is being closed. Precondition: 0 <= fd < descriptor_limit.
 [[nodiscard]] bool watch(int fd, unsigned hub) noexcept;
 void unwatch(int fd, unsigned hub) noexcept;

@@ -70,7 +70,6 @@ class Hub {
   Descriptors& descriptors() noexcept { return descriptors_; }
   Statistics& statistics() noexcept { return statistics_; }
   [[nodiscard]] Mode mode() const noexcept { return mode_; }
-  [[nodiscard]] unsigned index() const noexcept { return index_; }
 
   // Any: how many greenlets live here.
   [[nodiscard]] std::size_t alive() const noexcept { return alive_.load(); }
@@ -140,7 +139,6 @@ class Hub {
   Inbox inbox_;
   DeadlineQueue deadlines_;
   Descriptors descriptors_;
-  const unsigned index_;
   Mode mode_ = Mode::threads;
   RawGreenlet* loop_greenlet_ = nullptr;
   std::atomic<Errand*> errands_{nullptr};

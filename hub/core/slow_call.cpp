@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 
+#include "hub/core/address_hash.h"
 #include "hub/core/carrier.h"
 #include "hub/core/hub.h"
 #include "hub/core/hubs.h"
@@ -35,14 +36,12 @@ bool offer_turn() noexcept {
   return true;
 }
 
-constinit std::array<CallSite, 1024> sites;
+constexpr unsigned site_bits = 10;
+constinit std::array<CallSite, 1 << site_bits> sites;
 
 }  // namespace
 
-CallSite& call_site(const void* return_address) noexcept {
-  const auto hash = reinterpret_cast<std::uintptr_t>(return_address) * 0x9e3779b97f4a7c15U;
-  return sites[hash >> (64 - 10)];
-}
+CallSite& call_site(const void* return_address) noexcept { return sites[address_hash(return_address, site_bits)]; }
 
 SlowCall::SlowCall() noexcept : site_(nullptr) {
   const int saved = errno;
