@@ -244,7 +244,7 @@ struct Flush {
   FILE* output;
   int ends[2];
   size_t filled;
-  int is_flushing, is_done;
+  int is_flushing;
 };
 
 // Holds the list of all streams while it waits for room.
@@ -256,27 +256,23 @@ static void* flush_all(void* argument) {
 }
 
 static void* open_another(void* argument) {
-  struct Flush* flush = argument;
   FILE* other = fopen("/dev/null", "r");
   CHECK(other);
-  set_flag(&flush->is_done);
   CHECK_EQ(fclose(other), 0);
-  return NULL;
+  return argument;
 }
 
 static void* fork_meanwhile(void* argument) {
-  struct Flush* flush = argument;
   int status;
   pid_t child = fork();
   if (child == 0) _exit(fopen("/dev/null", "r") != NULL ? 7 : 1);
-  set_flag(&flush->is_done);
   CHECK_EQ(waitpid(child, &status, 0), child);
   CHECK_EQ(WEXITSTATUS(status), 7);
-  return NULL;
+  return argument;
 }
 
 static void check_while_flushing(void* (*other)(void*)) {
-  struct Flush flush = {NULL, {0, 0}, 0, 0, 0};
+  struct Flush flush = {NULL, {0, 0}, 0, 0};
   char word[5] = "";
   open_pipe(flush.ends);
   flush.output = fdopen(flush.ends[kWriteEnd], "w");
@@ -286,9 +282,8 @@ static void check_while_flushing(void* (*other)(void*)) {
   pthread_t flusher = start(flush_all, &flush);
   await_flag(&flush.is_flushing);
   usleep(1000);
-  pthread_t thread = start(other, &flush);
+  pthread_t thread = start(other, NULL);
   usleep(1000);
-  CHECK(!is_set(&flush.is_done));
   drain(flush.ends[kReadEnd], flush.filled);
   join(flusher), join(thread);
   read_exactly(flush.ends[kReadEnd], word, 4);
@@ -300,10 +295,19 @@ static void check_while_flushing(void* (*other)(void*)) {
 CASE(fopen_while_all_streams_are_flushed) { check_while_flushing(open_another); }
 CASE(fork_while_all_streams_are_flushed) { check_while_flushing(fork_meanwhile); }
 
+struct Reading {
+  FILE* input;
+  int is_held;
+};
+
 static void* read_a_line(void* argument) {
+  struct Reading* reading = argument;
   char word[64];
-  CHECK(fgets(word, sizeof word, argument) == word);
+  flockfile(reading->input);
+  set_flag(&reading->is_held);
+  CHECK(fgets(word, sizeof word, reading->input) == word);
   CHECK_TEXT(word, "line\n");
+  funlockfile(reading->input);
   return NULL;
 }
 
@@ -315,10 +319,10 @@ static void* close_it(void* argument) {
 CASE(fclose_while_another_reads) {
   int ends[2];
   open_pipe(ends);
-  FILE* input = fdopen(ends[kReadEnd], "r");
-  pthread_t reader = start(read_a_line, input);
-  usleep(1000);
-  pthread_t closer = start(close_it, input);
+  struct Reading reading = {fdopen(ends[kReadEnd], "r"), 0};
+  pthread_t reader = start(read_a_line, &reading);
+  await_flag(&reading.is_held);
+  pthread_t closer = start(close_it, reading.input);
   usleep(1000);
   CHECK_EQ(write(ends[kWriteEnd], "line\n", 5), 5);
   join(reader), join(closer);
