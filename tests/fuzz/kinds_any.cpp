@@ -20,8 +20,9 @@ void Call::add(long value, const std::string& words) {
 }
 
 void Call::note_volatile(void* at, std::size_t size, Volatile::What what) {
+  while (size > 0 && look(at, size) == nullptr) --size;  // as much as is mapped
   char* bytes = look(at, size);
-  if (bytes == nullptr) return;
+  if (size == 0 || bytes == nullptr) return;
   Volatile& noted = volatiles[static_cast<std::size_t>(volatile_count++ % 4)];
   noted.at = bytes;
   noted.size = size;
@@ -31,6 +32,7 @@ void Call::note_volatile(void* at, std::size_t size, Volatile::What what) {
 
 // A time that is left must be less than it was; how much, nobody can tell.
 static void steady_time(const Call::Volatile& noted) {
+  if (noted.size < 16) return;
   long before[2], after[2];
   std::memcpy(before, noted.before, sizeof before);
   std::memcpy(after, noted.at, sizeof after);
@@ -42,6 +44,7 @@ static void steady_time(const Call::Volatile& noted) {
 
 static void steady_information(const Call::Volatile& noted) {  // siginfo_t of waitid: pid and uid
   int words[8];
+  if (noted.size < sizeof words) return;
   std::memcpy(words, noted.at, sizeof words);
   words[4] = static_cast<int>(name_child(words[4]));
   std::memcpy(noted.at, words, sizeof words);
@@ -55,6 +58,7 @@ void Call::steady_volatiles() {
         steady_time(noted);
         break;
       case Volatile::inet_address:  // the kernel chose the port
+        if (noted.size < 4) break;
         if (static_cast<char*>(noted.at)[0] == 2 && static_cast<char*>(noted.at)[1] == 0) {
           std::memset(static_cast<char*>(noted.at) + 2, 0, 2);
         }

@@ -50,7 +50,7 @@ void make_folder() {
 void make_world(bool with_child) {
   for (const char* name : {"new", "new2", "directory/new"}) unlink(name);
   const int file = must(open("file", O_RDWR | O_CREAT | O_TRUNC, 0644));
-  give(file, 1000);
+  must(write(file, std::string(1000, 'g').data(), 1000));
   close(file);
   make_descriptors();
   empty_queues();
