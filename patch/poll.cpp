@@ -18,7 +18,7 @@
 namespace evergreen::patch {
 namespace {
 
-constexpr short reads = POLLIN | POLLRDNORM, writes = POLLOUT | POLLWRNORM | POLLWRBAND;
+constexpr short reads = POLLIN | POLLRDNORM, writes = POLLOUT | POLLWRNORM;
 constexpr short implied = POLLRDHUP;  // by readable
 
 bool is_plain(const pollfd& entry) noexcept {

@@ -19,6 +19,7 @@ import time
 
 CALLS_PER_CHILD = 50  # child.h
 CALLS_PER_SHARD = 2500
+MOST_FAILURES = 20  # enough to look at
 
 # What differs by design: how the native line looks, how the preloaded one, and why.
 KNOWN = [
@@ -119,7 +120,7 @@ def main():
     again, known, failures = 0, 0, 0
     for shard, (_, differences, _) in zip(shards, outcomes):
         again += len(differences)
-        for difference in confirmed(shard, differences):
+        for difference in confirmed(shard, differences) if failures < MOST_FAILURES else []:
             if is_known(*difference[1:]):
                 known += 1
                 continue
