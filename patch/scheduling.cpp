@@ -19,8 +19,8 @@ namespace {
 
 using Cpus = std::array<unsigned char, 1024>;  // a bit each
 
-// 0, or what setting that affinity must fail with: as the kernel, a mask needs a CPU that is allowed. It reads no more of
-// it than it knows CPUs.
+// 0, or what setting that affinity must fail with: as the kernel, a mask needs a CPU that is allowed. It reads no more
+// of it than it knows CPUs.
 int check_affinity(std::size_t size, const cpu_set_t* mask) noexcept {
   Cpus allowed{}, wanted{};
   const int saved = errno;
