@@ -13,6 +13,7 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "greenlet/overflow.h"
@@ -109,8 +110,8 @@ void Carriers::put_back(Carrier& carrier) noexcept {
   state().spares.push_front(carrier);
 }
 
-void Carriers::call(Carrier& carrier, const Offer& offer) noexcept {
-  carrier.offer_ = offer;
+void Carriers::call(Carrier& carrier, Hub& hub) noexcept {
+  carrier.called_to_ = &hub;
   carrier.called_.store(1, std::memory_order_release);
   syscall(SYS_futex, &carrier.called_, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, nullptr, nullptr, 0);
 }
@@ -168,7 +169,8 @@ void Carrier::run(bool is_spare) noexcept {
     }
     if (!wait_for_offer(is_spare)) return;
     provoke();
-    if (offer_.hub->take_turn(offer_.turn)) offer_.hub->drive(*this, *idle_, offer_.why);
+    const std::optional<Offer> offer = called_to_->offers.take();
+    if (offer && called_to_->take_turn(offer->turn)) called_to_->drive(*this, *idle_, offer->why);
   }
 }
 
