@@ -20,9 +20,10 @@ namespace {
 
 constexpr short reads = POLLIN | POLLRDNORM, writes = POLLOUT | POLLWRNORM | POLLWRBAND;
 constexpr short implied = POLLRDHUP;  // by readable
+constexpr short unasked = POLLERR | POLLHUP | POLLNVAL;
 
 bool is_plain(const pollfd& entry) noexcept {
-  const bool needs_more = (entry.events & ~(reads | writes | implied)) != 0;
+  const bool needs_more = (entry.events & ~(reads | writes | implied | unasked)) != 0;
   return !needs_more && (entry.events & (reads | writes)) != 0 &&
          ((entry.events & implied) == 0 || (entry.events & reads) != 0);
 }
@@ -44,13 +45,13 @@ class Special {
     if (epoll_ < 0 && (epoll_ = real.epoll_create1(EPOLL_CLOEXEC)) < 0) return false;
     epoll_event event{};
     event.events = static_cast<std::uint16_t>(fds[i].events);
-    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fds[i].fd, &event) == 0) return true;
+    if (real.epoll_ctl(epoll_, EPOLL_CTL_ADD, fds[i].fd, &event) == 0) return true;
     if (errno == EPERM) return true;  // a regular file, or the like: never has such an event
     if (errno != EEXIST) return false;
     for (nfds_t j = 0; j < i; ++j) {  // twice in the set: for the events of both
       if (fds[j].fd == fds[i].fd && !is_plain(fds[j])) event.events |= static_cast<std::uint16_t>(fds[j].events);
     }
-    return epoll_ctl(epoll_, EPOLL_CTL_MOD, fds[i].fd, &event) == 0;
+    return real.epoll_ctl(epoll_, EPOLL_CTL_MOD, fds[i].fd, &event) == 0;
   }
 
   [[nodiscard]] int fd() const noexcept { return epoll_; }

@@ -3,16 +3,23 @@
 #include <fcntl.h>
 
 #include <new>
+#include <utility>
 
 #include "hub/core/park.h"
 
 namespace evergreen::core {
+namespace {
+
+bool is_open(int fd) noexcept { return fcntl(fd, F_GETFD) >= 0; }
+
+}  // namespace
 
 void Descriptors::Side::on_event(FdWatcher& watcher, void* argument, bool error) {
   Side& side = *static_cast<Side*>(argument);
-  if (error) {  // closed behind our back; libev has stopped the watcher
+  if (error) {  // libev has stopped the watcher
     watcher.forget();
-    side.interrupt_all();
+    side.is_refused = is_open(watcher.fd());
+    side.wake_all(side.is_refused ? Wake::woken : Wake::interrupted);
   } else if (FdWaiter* waiter = side.waiters.pop_front()) {
     unpark(*waiter->greenlet, Wake::woken);
   } else {
@@ -20,8 +27,8 @@ void Descriptors::Side::on_event(FdWatcher& watcher, void* argument, bool error)
   }
 }
 
-void Descriptors::Side::interrupt_all() noexcept {
-  while (FdWaiter* waiter = waiters.pop_front()) unpark(*waiter->greenlet, Wake::interrupted);
+void Descriptors::Side::wake_all(Wake how) noexcept {
+  while (FdWaiter* waiter = waiters.pop_front()) unpark(*waiter->greenlet, how);
 }
 
 Descriptors::Record* Descriptors::find(int fd) noexcept {
@@ -45,8 +52,9 @@ bool Descriptors::add(int fd, Direction direction, FdWaiter& waiter) noexcept {
   Record* record = find_or_make(fd);
   if (record == nullptr || !watch(fd, hub_)) return false;
   Side& side = direction == Direction::read ? record->read : record->write;
+  if (std::exchange(side.is_refused, false)) return false;  // and the next time we try again
   // libev asserts that a descriptor which it shall watch is open.
-  if (!side.watcher.is_started() && fcntl(fd, F_GETFD) < 0) return false;
+  if (!side.watcher.is_started() && !is_open(fd)) return false;
   side.waiters.push_back(waiter);
   side.watcher.start(loop_);
   return true;
@@ -58,7 +66,8 @@ void Descriptors::forget(int fd) noexcept {
   for (Side* side : {&record->read, &record->write}) {
     side->watcher.stop(loop_);
     side->watcher.forget();
-    side->interrupt_all();
+    side->is_refused = false;
+    side->wake_all(Wake::interrupted);
   }
   unwatch(fd, hub_);
 }

@@ -34,8 +34,10 @@ class Descriptors {
   static constexpr int limit = descriptor_limit;
 
   // Links the waiter; the next event in that direction unlinks it and unparks its greenlet. Returns false when memory
-  // is short, or fd out of range, not open or being closed. The waiter must be unlinked before it dies: with remove(),
-  // which does nothing if an event already did.
+  // is short, or fd out of range, not open or being closed, or when the kernel has just refused to watch it: epoll
+  // instances nest four deep at most, and a user's watches are counted. Who waits for such a descriptor must look at it
+  // now and then. The waiter must be unlinked before it dies: with remove(), which does nothing if an event already
+  // did.
   bool add(int fd, Direction direction, FdWaiter& waiter) noexcept;
   static void remove(FdWaiter& waiter) noexcept {
     if (waiter.is_linked()) waiter.unlink();
@@ -50,11 +52,12 @@ class Descriptors {
         : owner(owner), watcher(fd, direction, on_event, this) {}
 
     static void on_event(FdWatcher& watcher, void* side, bool error);
-    void interrupt_all() noexcept;
+    void wake_all(Wake how) noexcept;
 
     Descriptors& owner;
     FdWatcher watcher;
-    List<FdWaiter> waiters;  // oldest first
+    List<FdWaiter> waiters;   // oldest first
+    bool is_refused = false;  // by the loop's epoll, at the last try
   };
   struct Record {
     Record(int fd, Descriptors& owner) noexcept
