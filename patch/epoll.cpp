@@ -9,12 +9,12 @@ namespace evergreen::patch {
 namespace {
 
 // With the mask, for which the kernel may have an error.
-int ask(int epoll, epoll_event* events, int most, const sigset_t* mask) noexcept {
+int ask(int epoll, epoll_event* events, int most, const sigset_t* mask) {
   return mask == nullptr ? real.epoll_wait(epoll, events, most, 0) : real.epoll_pwait(epoll, events, most, 0, mask);
 }
 
 // epoll_pwait with a zero timeout delivers no signal that its mask lets through; ppoll does. -1 with EINTR then.
-int let_signals_in(int epoll, const sigset_t* mask) noexcept {
+int let_signals_in(int epoll, const sigset_t* mask) {
   if (mask == nullptr) return 0;
   pollfd state{epoll, POLLIN, 0};
   constexpr timespec at_once{};

@@ -48,11 +48,11 @@ class Sets {
 
   // With a zero timeout, first on the program's own sets: where the kernel cannot read or write them, it says so. Where
   // nothing is ready it clears them, as they must be when the time runs out.
-  int ask_first(const sigset_t* mask) noexcept {
+  int ask_first(const sigset_t* mask) {
     return real.pselect(count_, programs_[0], programs_[1], programs_[2], &at_once, mask);
   }
 
-  int ask_again(const sigset_t* mask) noexcept {
+  int ask_again(const sigset_t* mask) {
     for_each([this](int i) { return memcpy(copy(i), given(i), size()) != nullptr; });
     fd_set* sets[3];
     for (int i = 0; i < 3; ++i) sets[i] = programs_[i] == nullptr ? nullptr : reinterpret_cast<fd_set*>(copy(i));
