@@ -15,15 +15,19 @@ namespace {
 
 constexpr timespec long_ago{};
 
-bool is_sound(const timespec* time) noexcept {
+// The header says that there is always a time. The kernel takes none for no end.
+[[gnu::noinline]] bool is_sound(const timespec* time) noexcept {
   return time == nullptr || (is_readable(time, sizeof *time) && is_valid(*time) && time->tv_sec >= 0);
+}
+
+[[gnu::noinline]] Deadline deadline_of(const timespec* time) noexcept {
+  return time == nullptr ? Deadline::never() : deadline_on(CLOCK_REALTIME, *time);
 }
 
 // attempt() is the timed call with `long_ago`.
 template <class Attempt>
-auto wait_for_queue(mqd_t queue, Direction direction, const char* why, const timespec* time, Attempt attempt) {
+auto wait_for_queue(mqd_t queue, Direction direction, const char* why, Deadline deadline, Attempt attempt) {
   const KeepErrno keep;
-  const Deadline deadline = time == nullptr ? Deadline::never() : deadline_on(CLOCK_REALTIME, *time);
   for (;;) {
     const auto result = attempt();
     if (result >= 0 || errno != ETIMEDOUT || deadline.has_passed()) return keep(result);
@@ -32,45 +36,45 @@ auto wait_for_queue(mqd_t queue, Direction direction, const char* why, const tim
   }
 }
 
-int send_message(mqd_t queue, const char* message, size_t size, unsigned priority, const timespec* time,
-                 const char* why) {
-  return wait_for_queue(queue, Direction::write, why, time,
+int send_message(mqd_t queue, const char* message, size_t size, unsigned priority, Deadline deadline, const char* why) {
+  return wait_for_queue(queue, Direction::write, why, deadline,
                         [=] { return real.mq_timedsend(queue, message, size, priority, &long_ago); });
 }
 
-ssize_t receive_message(mqd_t queue, char* message, size_t size, unsigned* priority, const timespec* time,
+ssize_t receive_message(mqd_t queue, char* message, size_t size, unsigned* priority, Deadline deadline,
                         const char* why) {
-  return wait_for_queue(queue, Direction::read, why, time,
+  return wait_for_queue(queue, Direction::read, why, deadline,
                         [=] { return real.mq_timedreceive(queue, message, size, priority, &long_ago); });
 }
 
 }  // namespace
 }  // namespace evergreen::patch
 
+using namespace evergreen;
 using namespace evergreen::patch;
 
 // Waits for room. Cancellation point. A signal ends it, or it restarts.
 SHIM int mq_send(mqd_t queue, const char* message, size_t size, unsigned priority) {
   if (!on_greenlet()) return real.mq_send(queue, message, size, priority);
-  return send_message(queue, message, size, priority, nullptr, "mq_send");
+  return send_message(queue, message, size, priority, Deadline::never(), "mq_send");
 }
 
 // Waits for room. Cancellation point. A signal ends it.
 SHIM int mq_timedsend(mqd_t queue, const char* message, size_t size, unsigned priority, const timespec* time) {
   if (!on_greenlet() || !is_sound(time)) return real.mq_timedsend(queue, message, size, priority, time);
-  return send_message(queue, message, size, priority, time, "mq_timedsend");
+  return send_message(queue, message, size, priority, deadline_of(time), "mq_timedsend");
 }
 
 // Waits for a message. Cancellation point. A signal ends it, or it restarts.
 SHIM ssize_t mq_receive(mqd_t queue, char* message, size_t size, unsigned* priority) {
   if (!on_greenlet()) return real.mq_receive(queue, message, size, priority);
-  return receive_message(queue, message, size, priority, nullptr, "mq_receive");
+  return receive_message(queue, message, size, priority, Deadline::never(), "mq_receive");
 }
 
 // Waits for a message. Cancellation point. A signal ends it.
 SHIM ssize_t mq_timedreceive(mqd_t queue, char* message, size_t size, unsigned* priority, const timespec* time) {
   if (!on_greenlet() || !is_sound(time)) return real.mq_timedreceive(queue, message, size, priority, time);
-  return receive_message(queue, message, size, priority, time, "mq_timedreceive");
+  return receive_message(queue, message, size, priority, deadline_of(time), "mq_timedreceive");
 }
 
 // Its close is inside libc.

@@ -11,6 +11,7 @@
 
 #include "patch/clock.h"
 #include "patch/futex.h"
+#include "patch/offload.h"
 #include "patch/shim.h"
 #include "patch/thread_id.h"
 #include "patch/user_memory.h"
@@ -139,6 +140,44 @@ long raw_epoll_pwait(Arguments given) noexcept {
   return is_mask(given[4], given[5]) ? same<epoll_pwait>(given) : ask_kernel(SYS_epoll_pwait, given);
 }
 
+long raw_epoll_pwait2(Arguments given) noexcept {
+  return is_mask(given[4], given[5]) ? same<epoll_pwait2>(given) : ask_kernel(SYS_epoll_pwait2, given);
+}
+
+// What libc's function keeps to itself is the resource usage, and what it says is whose status it was.
+long raw_waitid(Arguments given) noexcept {
+  if (given[4] == 0) return same<waitid>(given);
+  return offloaded([given] { return ask_kernel(SYS_waitid, given); });
+}
+
+// The mode is an argument like the others.
+long raw_open(Arguments given) noexcept {
+  return ::open(argument<const char*>(given[0]), static_cast<int>(given[1]), static_cast<mode_t>(given[2]));
+}
+
+long raw_openat(Arguments given) noexcept {
+  return ::openat(static_cast<int>(given[0]), argument<const char*>(given[1]), static_cast<int>(given[2]),
+                  static_cast<mode_t>(given[3]));
+}
+
+// The mask's size is what the kernel's is; libc's functions read no more of it.
+long raw_sigtimedwait(Arguments given) noexcept {
+  const bool sound = given[3] == kernel_mask_size && given[0] != 0;
+  if (!on_greenlet() || !sound) return ask_kernel(SYS_rt_sigtimedwait, given);
+  return same<sigtimedwait>(given);
+}
+
+long raw_sync(Arguments) noexcept {
+  ::sync();
+  return 0;
+}
+
+// A call without a shim of its own, which blocks nearly always.
+template <long number>
+long on_another_carrier(Arguments given) noexcept {
+  return offloaded([given] { return ask_kernel(number, given); });
+}
+
 long raw_futex(Arguments given) noexcept { return futex(given[0], given[1], given[2], given[3], given[4], given[5]); }
 
 constexpr std::pair<long, Handler> handled[] = {
@@ -169,6 +208,31 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_pselect6, raw_pselect},
     {SYS_epoll_wait, same<epoll_wait>},
     {SYS_epoll_pwait, raw_epoll_pwait},
+    {SYS_epoll_pwait2, raw_epoll_pwait2},
+    // Files
+    {SYS_open, raw_open},
+    {SYS_openat, raw_openat},
+    {SYS_creat, same<creat>},
+    {SYS_flock, same<flock>},
+    {SYS_fsync, same<fsync>},
+    {SYS_fdatasync, same<fdatasync>},
+    {SYS_sync_file_range, same<sync_file_range>},
+    {SYS_syncfs, same<syncfs>},
+    {SYS_sync, raw_sync},
+    {SYS_msync, same<msync>},
+    // Message queues, semaphores
+    {SYS_mq_timedsend, same<mq_timedsend>},
+    {SYS_mq_timedreceive, same<mq_timedreceive>},
+    {SYS_msgsnd, same<msgsnd>},
+    {SYS_msgrcv, same<msgrcv>},
+    {SYS_semop, same<semop>},
+    {SYS_semtimedop, same<semtimedop>},
+    // Children, signals
+    {SYS_wait4, same<wait4>},
+    {SYS_waitid, raw_waitid},
+    {SYS_rt_sigtimedwait, raw_sigtimedwait},
+    {SYS_rt_sigsuspend, on_another_carrier<SYS_rt_sigsuspend>},
+    {SYS_pause, same<pause>},
     // Time
     {SYS_nanosleep, same<nanosleep>},
     {SYS_clock_nanosleep, raw_clock_nanosleep},

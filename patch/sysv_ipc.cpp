@@ -24,6 +24,7 @@ auto try_then_wait(const char* why, int would_block, Deadline deadline, Attempt 
       why, deadline,
       [&] {
         result = attempt();
+        if (result < 0 && errno == EINVAL) errno = EIDRM;  // the arguments were right: it has been removed meanwhile
         return result < 0 && errno == would_block ? EBUSY : 0;
       },
       [&] {
