@@ -88,6 +88,48 @@ CASE(epoll_pwait) {
   close_epoll(&state);
 }
 
+static void pwait2_readable(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event events[8];
+  struct timespec length = {100, 0};
+  sigset_t mask;
+  sigemptyset(&mask);
+  check_readable(state, epoll_pwait2(state->epoll, events, 8, &length, &mask), events);
+  CHECK_EQ(length.tv_sec, 100);
+}
+
+static void pwait2_readable_without_end(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event events[8];
+  check_readable(state, epoll_pwait2(state->epoll, events, 8, NULL, NULL), events);
+}
+
+static void* check_pwait2(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event events[8];
+  struct timespec length = {0, 300000}, none = {0, 0}, wrong = {0, 1000000000}, negative = {-1, 0};
+  struct timespec* volatile nowhere = (struct timespec*)8;
+  long long begin = now_ns(CLOCK_MONOTONIC);
+  CHECK_EQ(epoll_pwait2(state->epoll, events, 8, &length, NULL), 0);
+  CHECK(now_ns(CLOCK_MONOTONIC) - begin >= length.tv_nsec);
+  CHECK_EQ(epoll_pwait2(state->epoll, events, 8, &none, NULL), 0);
+  CHECK_FAILS(epoll_pwait2(state->epoll, events, 8, &wrong, NULL), EINVAL);
+  CHECK_FAILS(epoll_pwait2(state->epoll, events, 8, &negative, NULL), EINVAL);
+  CHECK_FAILS(epoll_pwait2(state->epoll, events, 8, nowhere, NULL), EFAULT);
+  CHECK_FAILS(epoll_pwait2(state->epoll, events, 0, &length, NULL), EINVAL);
+  return NULL;
+}
+
+CASE(epoll_pwait2) {
+  struct Epoll state;
+  open_epoll(&state, EPOLLIN);
+  meet(pwait2_readable, write_byte, &state);
+  meet(pwait2_readable_without_end, write_byte, &state);
+  check_pwait2(&state);
+  join(start(check_pwait2, &state));
+  close_epoll(&state);
+}
+
 static void wait_edge(void* argument) {
   struct Epoll* state = argument;
   struct epoll_event events[8];
@@ -197,6 +239,7 @@ CASE(errors_of_epoll) {
   CHECK_FAILS(epoll_wait(-1, events, 8, -1), EBADF);
   write_byte(&state);
   CHECK_FAILS(epoll_wait(state.epoll, nowhere, 8, -1), EFAULT);
+  CHECK_FAILS(epoll_pwait(state.epoll, events, 8, -1, (sigset_t*)8L), EFAULT);  // though something is ready
   close_epoll(&state);
   CHECK_FAILS(epoll_wait(state.epoll, events, 8, -1), EBADF);
 }
@@ -217,6 +260,83 @@ CASE(epoll_in_epoll) {
   open_epoll(&state, EPOLLIN);
   meet(wait_nested, write_byte, &state);
   close_epoll(&state);
+}
+
+// As deep as the kernel allows: whoever waits for the outermost one cannot do so by another epoll.
+enum { kDeepest = 5 };
+
+static void open_nest(int nest[kDeepest], int fd) {
+  for (int i = 0; i < kDeepest; i++) {
+    nest[i] = epoll_create1(EPOLL_CLOEXEC);
+    add(nest[i], i == 0 ? fd : nest[i - 1], EPOLLIN);
+  }
+}
+
+static void wait_for_outermost(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event event;
+  int nest[kDeepest];
+  open_nest(nest, state->ends[kReadEnd]);
+  CHECK_EQ(epoll_wait(nest[kDeepest - 1], &event, 1, -1), 1);
+  CHECK_EQ(event.data.fd, nest[kDeepest - 2]);
+  for (int i = 0; i < kDeepest; i++) CHECK_EQ(close(nest[i]), 0);
+  wait_readable(state);
+}
+
+static void poll_outermost(void* argument) {
+  struct Epoll* state = argument;
+  int nest[kDeepest];
+  open_nest(nest, state->ends[kReadEnd]);
+  struct pollfd both[] = {{nest[kDeepest - 1], POLLIN, 0}, {state->ends[kWriteEnd], POLLIN, 0}};
+  CHECK_EQ(poll(both, 2, -1), 1);
+  CHECK_EQ(both[0].revents, POLLIN);
+  for (int i = 0; i < kDeepest; i++) CHECK_EQ(close(nest[i]), 0);
+  wait_readable(state);
+}
+
+CASE(epoll_in_epoll_in_epoll) {
+  struct Epoll state;
+  struct epoll_event event;
+  int nest[kDeepest];
+  open_epoll(&state, EPOLLIN);
+  meet(wait_for_outermost, write_byte, &state);
+  meet(poll_outermost, write_byte, &state);
+  open_nest(nest, state.ends[kReadEnd]);
+  CHECK_EQ(epoll_wait(nest[kDeepest - 1], &event, 1, kShort), 0);
+  for (int i = 0; i < kDeepest; i++) CHECK_EQ(close(nest[i]), 0);
+  close_epoll(&state);
+}
+
+static void* wait_for_one_event(void* epoll) {
+  struct epoll_event event;
+  entering();
+  CHECK_EQ(epoll_wait(*(int*)epoll, &event, 1, -1), 1);
+  return NULL;
+}
+
+// Each of the events is told once: every thread gets one of them, and with edges nobody gets another's again.
+static void check_each_wakes_one(uint32_t events) {
+  int ends[kWorkers][2], epoll = epoll_create1(0);
+  pthread_t threads[kWorkers];
+  static int entered_before;
+  for (int i = 0; i < kWorkers; i++) {
+    open_pipe(ends[i]);
+    add(epoll, ends[i][kReadEnd], events);
+    threads[i] = start(wait_for_one_event, &epoll);
+  }
+  await_entered(entered_before += kWorkers);
+  for (int i = 0; i < kWorkers; i++) CHECK_EQ(write(ends[i][kWriteEnd], "x", 1), 1);
+  join_all(threads, kWorkers);
+  struct epoll_event event;
+  CHECK_EQ(epoll_wait(epoll, &event, 1, 0), 0);
+  for (int i = 0; i < kWorkers; i++) close_both(ends[i]);
+  close(epoll);
+}
+
+CASE(each_event_wakes_one) {
+  check_each_wakes_one(EPOLLIN | EPOLLET);
+  check_each_wakes_one(EPOLLIN | EPOLLONESHOT);
+  check_each_wakes_one(EPOLLIN | EPOLLET | EPOLLEXCLUSIVE);
 }
 
 static void* take_events(void* argument) {
