@@ -29,61 +29,123 @@ static void meet_source(const char* database, void (*ask)(void*)) {
 // What the functions with _r fill.
 static __thread char buffer[1000];
 
-// A function that returns the entry.
-#define CASE_OF(function, database, type, field, ...) \
-  static void ask_##function(void* unused) {          \
-    (void)unused;                                     \
-    struct type* found = function(__VA_ARGS__);       \
-    CHECK(found);                                     \
-    CHECK_EQ(found->field, kAnswer);                  \
-  }                                                   \
-  CASE(function) { meet_source(database, ask_##function); }
+// Asks with a function that returns the entry.
+#define ASK(function, type, field, ...)         \
+  static void ask_##function(void* unused) {    \
+    (void)unused;                               \
+    struct type* found = function(__VA_ARGS__); \
+    CHECK(found);                               \
+    CHECK_EQ(found->field, kAnswer);            \
+  }
 
-// One that fills the entry.
-#define CASE_R(function, database, type, field, ...) \
-  static void ask_##function(void* unused) {         \
-    (void)unused;                                    \
-    struct type entry, *found = NULL;                \
-    CHECK_EQ(function(__VA_ARGS__), 0);              \
-    CHECK(found == &entry);                          \
-    CHECK_EQ(entry.field, kAnswer);                  \
-  }                                                  \
-  CASE(function) { meet_source(database, ask_##function); }
+// The same with one that fills the entry.
+#define ASK_R(function, type, field, ...)    \
+  static void ask_##function(void* unused) { \
+    (void)unused;                            \
+    struct type entry, *found = NULL;        \
+    CHECK_EQ(function(__VA_ARGS__), 0);      \
+    CHECK(found == &entry);                  \
+    CHECK_EQ(entry.field, kAnswer);          \
+  }
 #define ENTRY &entry, buffer, sizeof buffer, &found
 
 // clang-format off
-CASE_OF(getpwnam, "passwd", passwd, pw_uid, "slow")
-CASE_OF(getpwuid, "passwd", passwd, pw_uid, kAnswer)
-CASE_OF(getpwent, "passwd", passwd, pw_uid, )
-CASE_R(getpwnam_r, "passwd", passwd, pw_uid, "slow", ENTRY)
-CASE_R(getpwuid_r, "passwd", passwd, pw_uid, kAnswer, ENTRY)
-CASE_R(getpwent_r, "passwd", passwd, pw_uid, ENTRY)
-CASE_OF(getgrnam, "group", group, gr_gid, "slow")
-CASE_OF(getgrgid, "group", group, gr_gid, kAnswer)
-CASE_OF(getgrent, "group", group, gr_gid, )
-CASE_R(getgrnam_r, "group", group, gr_gid, "slow", ENTRY)
-CASE_R(getgrgid_r, "group", group, gr_gid, kAnswer, ENTRY)
-CASE_R(getgrent_r, "group", group, gr_gid, ENTRY)
-CASE_OF(getservbyname, "services", servent, s_port, "slow", "tcp")
-CASE_OF(getservbyport, "services", servent, s_port, kAnswer, "tcp")
-CASE_OF(getservent, "services", servent, s_port, )
-CASE_R(getservbyname_r, "services", servent, s_port, "slow", "tcp", ENTRY)
-CASE_R(getservbyport_r, "services", servent, s_port, kAnswer, "tcp", ENTRY)
-CASE_R(getservent_r, "services", servent, s_port, ENTRY)
-CASE_OF(getprotobyname, "protocols", protoent, p_proto, "slow")
-CASE_OF(getprotobynumber, "protocols", protoent, p_proto, kAnswer)
-CASE_OF(getprotoent, "protocols", protoent, p_proto, )
-CASE_R(getprotobyname_r, "protocols", protoent, p_proto, "slow", ENTRY)
-CASE_R(getprotobynumber_r, "protocols", protoent, p_proto, kAnswer, ENTRY)
-CASE_R(getprotoent_r, "protocols", protoent, p_proto, ENTRY)
-CASE_OF(getnetbyname, "networks", netent, n_net, "slow")
-CASE_OF(getnetbyaddr, "networks", netent, n_net, kAnswer, AF_INET)
-CASE_OF(getnetent, "networks", netent, n_net, )
-CASE_R(getnetbyname_r, "networks", netent, n_net, "slow", ENTRY, &h_errno)
-CASE_R(getnetbyaddr_r, "networks", netent, n_net, kAnswer, AF_INET, ENTRY, &h_errno)
-CASE_R(getnetent_r, "networks", netent, n_net, ENTRY, &h_errno)
-CASE_OF(gethostent, "hosts", hostent, h_addr_list[0][0] + kAnswer, )
-CASE_R(gethostent_r, "hosts", hostent, h_addr_list[0][0] + kAnswer, ENTRY, &h_errno)
+ASK(getpwnam, passwd, pw_uid, "slow")
+CASE(getpwnam) { meet_source("passwd", ask_getpwnam); }
+
+ASK(getpwuid, passwd, pw_uid, kAnswer)
+CASE(getpwuid) { meet_source("passwd", ask_getpwuid); }
+
+ASK(getpwent, passwd, pw_uid, )
+CASE(getpwent) { meet_source("passwd", ask_getpwent); }
+
+ASK_R(getpwnam_r, passwd, pw_uid, "slow", ENTRY)
+CASE(getpwnam_r) { meet_source("passwd", ask_getpwnam_r); }
+
+ASK_R(getpwuid_r, passwd, pw_uid, kAnswer, ENTRY)
+CASE(getpwuid_r) { meet_source("passwd", ask_getpwuid_r); }
+
+ASK_R(getpwent_r, passwd, pw_uid, ENTRY)
+CASE(getpwent_r) { meet_source("passwd", ask_getpwent_r); }
+
+ASK(getgrnam, group, gr_gid, "slow")
+CASE(getgrnam) { meet_source("group", ask_getgrnam); }
+
+ASK(getgrgid, group, gr_gid, kAnswer)
+CASE(getgrgid) { meet_source("group", ask_getgrgid); }
+
+ASK(getgrent, group, gr_gid, )
+CASE(getgrent) { meet_source("group", ask_getgrent); }
+
+ASK_R(getgrnam_r, group, gr_gid, "slow", ENTRY)
+CASE(getgrnam_r) { meet_source("group", ask_getgrnam_r); }
+
+ASK_R(getgrgid_r, group, gr_gid, kAnswer, ENTRY)
+CASE(getgrgid_r) { meet_source("group", ask_getgrgid_r); }
+
+ASK_R(getgrent_r, group, gr_gid, ENTRY)
+CASE(getgrent_r) { meet_source("group", ask_getgrent_r); }
+
+ASK(getservbyname, servent, s_port, "slow", "tcp")
+CASE(getservbyname) { meet_source("services", ask_getservbyname); }
+
+ASK(getservbyport, servent, s_port, kAnswer, "tcp")
+CASE(getservbyport) { meet_source("services", ask_getservbyport); }
+
+ASK(getservent, servent, s_port, )
+CASE(getservent) { meet_source("services", ask_getservent); }
+
+ASK_R(getservbyname_r, servent, s_port, "slow", "tcp", ENTRY)
+CASE(getservbyname_r) { meet_source("services", ask_getservbyname_r); }
+
+ASK_R(getservbyport_r, servent, s_port, kAnswer, "tcp", ENTRY)
+CASE(getservbyport_r) { meet_source("services", ask_getservbyport_r); }
+
+ASK_R(getservent_r, servent, s_port, ENTRY)
+CASE(getservent_r) { meet_source("services", ask_getservent_r); }
+
+ASK(getprotobyname, protoent, p_proto, "slow")
+CASE(getprotobyname) { meet_source("protocols", ask_getprotobyname); }
+
+ASK(getprotobynumber, protoent, p_proto, kAnswer)
+CASE(getprotobynumber) { meet_source("protocols", ask_getprotobynumber); }
+
+ASK(getprotoent, protoent, p_proto, )
+CASE(getprotoent) { meet_source("protocols", ask_getprotoent); }
+
+ASK_R(getprotobyname_r, protoent, p_proto, "slow", ENTRY)
+CASE(getprotobyname_r) { meet_source("protocols", ask_getprotobyname_r); }
+
+ASK_R(getprotobynumber_r, protoent, p_proto, kAnswer, ENTRY)
+CASE(getprotobynumber_r) { meet_source("protocols", ask_getprotobynumber_r); }
+
+ASK_R(getprotoent_r, protoent, p_proto, ENTRY)
+CASE(getprotoent_r) { meet_source("protocols", ask_getprotoent_r); }
+
+ASK(getnetbyname, netent, n_net, "slow")
+CASE(getnetbyname) { meet_source("networks", ask_getnetbyname); }
+
+ASK(getnetbyaddr, netent, n_net, kAnswer, AF_INET)
+CASE(getnetbyaddr) { meet_source("networks", ask_getnetbyaddr); }
+
+ASK(getnetent, netent, n_net, )
+CASE(getnetent) { meet_source("networks", ask_getnetent); }
+
+ASK_R(getnetbyname_r, netent, n_net, "slow", ENTRY, &h_errno)
+CASE(getnetbyname_r) { meet_source("networks", ask_getnetbyname_r); }
+
+ASK_R(getnetbyaddr_r, netent, n_net, kAnswer, AF_INET, ENTRY, &h_errno)
+CASE(getnetbyaddr_r) { meet_source("networks", ask_getnetbyaddr_r); }
+
+ASK_R(getnetent_r, netent, n_net, ENTRY, &h_errno)
+CASE(getnetent_r) { meet_source("networks", ask_getnetent_r); }
+
+ASK(gethostent, hostent, h_addr_list[0][0] + kAnswer, )
+CASE(gethostent) { meet_source("hosts", ask_gethostent); }
+
+ASK_R(gethostent_r, hostent, h_addr_list[0][0] + kAnswer, ENTRY, &h_errno)
+CASE(gethostent_r) { meet_source("hosts", ask_gethostent_r); }
+
 // clang-format on
 
 static void ask_getgrouplist(void* unused) {
