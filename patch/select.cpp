@@ -69,7 +69,7 @@ class Sets {
       const int events = (has(0, fd) ? POLLIN : 0) | (has(1, fd) ? POLLOUT : 0) | (has(2, fd) ? POLLPRI : 0);
       if (events != 0) pollfds_[used++] = {fd, static_cast<short>(events), 0};
     }
-    return wait_for_any(pollfds_.get(), used, why, deadline);
+    return wait_for_any(pollfds_.get(), used, 0, why, deadline);
   }
 
  private:

@@ -1,7 +1,10 @@
 #include "hub/core/descriptors.h"
 
 #include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <new>
 #include <utility>
 
@@ -29,6 +32,10 @@ void Descriptors::Side::on_event(FdWatcher& watcher, void* argument, bool error)
 
 void Descriptors::Side::wake_all(Wake how) noexcept {
   while (FdWaiter* waiter = waiters.pop_front()) unpark(*waiter->greenlet, how);
+}
+
+Descriptors::~Descriptors() {
+  if (special_epoll_ >= 0) close(special_epoll_);
 }
 
 Descriptors::Record* Descriptors::find(int fd) noexcept {
@@ -60,6 +67,60 @@ bool Descriptors::add(int fd, Direction direction, FdWaiter& waiter) noexcept {
   return true;
 }
 
+bool Descriptors::add_special(int fd, std::uint32_t events, FdWaiter& waiter) noexcept {
+  Record* record = find_or_make(fd);
+  if (record == nullptr || !watch(fd, hub_)) return false;
+  Special& special = record->special;
+  if (!special.is_armed && !arm(fd)) return false;
+  special.is_armed = true;
+  waiter.events = events;
+  special.waiters.push_back(waiter);
+  return true;
+}
+
+// Has the kernel look now, and at each change from now on. Returns whether it does.
+bool Descriptors::arm(int fd) noexcept {
+  if (special_epoll_ < 0) {
+    special_epoll_ = epoll_create1(EPOLL_CLOEXEC);
+    if (special_epoll_ < 0) return false;
+    special_watcher_.emplace(
+        special_epoll_, Direction::read,
+        [](FdWatcher&, void* self, bool) { static_cast<Descriptors*>(self)->on_special_events(); }, this);
+    special_watcher_->start(loop_);
+  }
+  epoll_event event{};
+  event.events = EPOLLPRI | EPOLLRDHUP | EPOLLRDBAND | EPOLLMSG | EPOLLET;
+  event.data.fd = fd;
+  if (epoll_ctl(special_epoll_, EPOLL_CTL_ADD, fd, &event) == 0) return true;
+  if (errno == EEXIST) return epoll_ctl(special_epoll_, EPOLL_CTL_MOD, fd, &event) == 0;
+  return errno == EPERM;  // a regular file, or the like: never has such an event
+}
+
+void Descriptors::on_special_events() noexcept {
+  std::array<epoll_event, 64> events;
+  int count;
+  do {
+    count = epoll_wait(special_epoll_, events.data(), static_cast<int>(events.size()), 0);
+    for (int i = 0; i < count; ++i) on_special_event(events[i].data.fd, events[i].events);
+  } while (count == static_cast<int>(events.size()));
+}
+
+void Descriptors::on_special_event(int fd, std::uint32_t events) noexcept {
+  Record* record = find(fd);
+  if (record == nullptr) return;
+  Special& special = record->special;
+  special.is_armed = false;
+  if (special.waiters.empty()) epoll_ctl(special_epoll_, EPOLL_CTL_DEL, fd, nullptr);
+  for (FdWaiter* waiter = special.waiters.first(); waiter != nullptr;) {
+    FdWaiter* const next = special.waiters.after(*waiter);
+    if ((waiter->events & events) != 0) {
+      waiter->unlink();
+      unpark(*waiter->greenlet, Wake::woken);
+    }
+    waiter = next;
+  }
+}
+
 void Descriptors::forget(int fd) noexcept {
   Record* record = find(fd);
   if (record == nullptr) return;
@@ -69,6 +130,10 @@ void Descriptors::forget(int fd) noexcept {
     side->is_refused = false;
     side->wake_all(Wake::interrupted);
   }
+  // Still open: a duplicate would go on to report events under this number.
+  if (special_epoll_ >= 0) epoll_ctl(special_epoll_, EPOLL_CTL_DEL, fd, nullptr);
+  record->special.is_armed = false;
+  while (FdWaiter* waiter = record->special.waiters.pop_front()) unpark(*waiter->greenlet, Wake::interrupted);
   unwatch(fd, hub_);
 }
 

@@ -277,6 +277,52 @@ CASE(all_who_poll_one_descriptor_are_woken) {
   close_both(ends);
 }
 
+static void* poll_urgent_in_thread(void* fd) {
+  struct pollfd one = {*(int*)fd, POLLPRI, 0};
+  entering();
+  CHECK_EQ(poll(&one, 1, -1), 1);
+  CHECK_EQ(one.revents, POLLPRI);
+  return NULL;
+}
+
+// It stays urgent until it is read: those who come later see it too.
+CASE(all_who_poll_for_urgent_data_are_woken) {
+  int ends[2];
+  pthread_t threads[10];
+  open_tcp_pair(ends);
+  for (int round = 1; round <= 3; round++) {
+    for (int i = 0; i < 10; i++) threads[i] = start(poll_urgent_in_thread, &ends[kReadEnd]);
+    if (round != 2) await_entered(round * 10);
+    if (round != 2) CHECK_EQ(send(ends[kWriteEnd], "!", 1, MSG_OOB), 1);
+    join_all(threads, 10);
+    if (round != 1) CHECK_EQ(recv(ends[kReadEnd], &(char){0}, 1, MSG_OOB), 1);
+  }
+  close_both(ends);
+}
+
+static void poll_half_closed_only(void* argument) {
+  int* ends = argument;
+  struct pollfd one = {ends[kReadEnd], POLLRDHUP, 0};
+  CHECK_EQ(poll(&one, 1, -1), 1);
+  CHECK_EQ(one.revents, POLLRDHUP);
+  close_both(ends);
+  open_tcp_pair(ends);
+}
+
+// Data that comes before is nothing that it waits for.
+static void send_and_half_close(void* ends) {
+  write_byte(ends);
+  usleep(1000);
+  shut_down_writing(ends);
+}
+
+CASE(half_closed_connections_alone) {
+  int ends[2];
+  open_tcp_pair(ends);
+  meet(poll_half_closed_only, send_and_half_close, ends);
+  close_both(ends);
+}
+
 static void* poll_for_space(void* fd) {
   struct pollfd one = {*(int*)fd, POLLOUT, 0};
   entering();
