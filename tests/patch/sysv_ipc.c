@@ -3,6 +3,7 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "tests/support/case.h"
@@ -63,6 +64,24 @@ CASE(msgsnd) {
   int queue = open_queue();
   fill_queue(queue);
   meet(send_to_full, make_room, &queue);
+  CHECK_EQ(msgctl(queue, IPC_RMID, NULL), 0);
+}
+
+static void receive_by_number(void* queue) {
+  struct Message message;
+  CHECK_EQ(syscall(SYS_msgrcv, (long)*(int*)queue, &message, (long)kSize, (long)kType, 0L), 6);
+}
+
+static void send_by_number(void* queue) {
+  static const struct Message message = {kType + 1, {0}};
+  CHECK_EQ(syscall(SYS_msgsnd, (long)*(int*)queue, &message, (long)kSize, 0L), 0);
+}
+
+CASE(messages_by_number) {
+  int queue = open_queue();
+  meet(receive_by_number, send_message, &queue);
+  fill_queue(queue);
+  meet(send_by_number, make_room, &queue);
   CHECK_EQ(msgctl(queue, IPC_RMID, NULL), 0);
 }
 
@@ -151,6 +170,20 @@ CASE(semop) {
   meet(lower, raise_it, &set);
   meet(lower_both, raise_it, &set);
   CHECK_EQ(semctl(set, 0, GETVAL), 0);
+  CHECK_EQ(semctl(set, 0, IPC_RMID), 0);
+}
+
+static void lower_by_number(void* set) {
+  struct sembuf by_one = change(-1, 0);
+  CHECK_EQ(syscall(SYS_semop, (long)*(int*)set, &by_one, 1L), 0);
+  raise_it(set);
+  struct timespec length = {100, 0};
+  CHECK_EQ(syscall(SYS_semtimedop, (long)*(int*)set, &by_one, 1L, &length), 0);
+}
+
+CASE(semaphores_by_number) {
+  int set = open_set(0);
+  meet(lower_by_number, raise_it, &set);
   CHECK_EQ(semctl(set, 0, IPC_RMID), 0);
 }
 
