@@ -1,6 +1,7 @@
 // Epolls in epolls, and several threads that wait at one.
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
 
 #include "tests/support/case.h"
 #include "tests/support/sockets.h"
@@ -108,6 +109,29 @@ CASE(epoll_in_epoll_in_epoll) {
   for (int i = 0; i < kDeepest; i++) CHECK_EQ(close(nest[i]), 0);
   close_epoll(&state);
 }
+
+// Nothing else happens in this process until then, so nothing else has it look.
+static void* wait_for_other_process(void* unused) {
+  struct Epoll state;
+  struct epoll_event event;
+  int nest[kDeepest];
+  open_epoll(&state, EPOLLIN);
+  open_nest(nest, state.ends[kReadEnd]);
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    usleep(kShort * 1000);
+    write_byte(&state);
+    _exit(0);
+  }
+  CHECK_EQ(epoll_wait(nest[kDeepest - 1], &event, 1, -1), 1);
+  CHECK_EQ(waitpid(child, NULL, 0), child);
+  for (int i = 0; i < kDeepest; i++) CHECK_EQ(close(nest[i]), 0);
+  close_epoll(&state);
+  return unused;
+}
+
+CASE(epoll_in_epoll_in_epoll_of_another_process) { join(start(wait_for_other_process, NULL)); }
 
 static void* wait_for_one_event(void* epoll) {
   struct epoll_event event;
