@@ -14,6 +14,7 @@
 #include <bit>
 #include <cstdlib>
 
+#include "patch/fd_traits.h"
 #include "patch/shim.h"
 
 namespace evergreen::patch {
@@ -48,6 +49,13 @@ void for_each_descriptor(Function function) noexcept {
     }
   }
   if (directory >= 0) real.close(directory);
+}
+
+// libev and the hub make theirs inside the hub.
+int made(int fd) noexcept {
+  if (fd >= 0 && core::in_runtime) return move_out_of_the_way(fd);
+  note_new(fd);
+  return fd;
 }
 
 }  // namespace
@@ -107,22 +115,11 @@ int move_out_of_the_way_or_close(int fd) noexcept {
 using namespace evergreen;
 using namespace evergreen::patch;
 
-// libev and the hub make theirs inside the hub.
+SHIM int epoll_create1(int flags) noexcept { return made(real.epoll_create1(flags)); }
 
-SHIM int epoll_create1(int flags) noexcept {
-  const int fd = real.epoll_create1(flags);
-  return fd >= 0 && core::in_runtime ? move_out_of_the_way(fd) : fd;
-}
+SHIM int eventfd(unsigned count, int flags) noexcept { return made(real.eventfd(count, flags)); }
 
-SHIM int eventfd(unsigned count, int flags) noexcept {
-  const int fd = real.eventfd(count, flags);
-  return fd >= 0 && core::in_runtime ? move_out_of_the_way(fd) : fd;
-}
-
-SHIM int timerfd_create(clockid_t clock, int flags) noexcept {
-  const int fd = real.timerfd_create(clock, flags);
-  return fd >= 0 && core::in_runtime ? move_out_of_the_way(fd) : fd;
-}
+SHIM int timerfd_create(clockid_t clock, int flags) noexcept { return made(real.timerfd_create(clock, flags)); }
 
 // libev takes these errors for a bug of its user and ends the program. But another thread may have closed the
 // descriptor behind our back, or it is an epoll instance too deep. ENOSPC it reports (Descriptors).
