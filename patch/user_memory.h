@@ -1,6 +1,7 @@
 // Memory that the program names in a call: where the kernel answers EFAULT, a shim must not fault.
 #pragma once
 
+#include <sys/time.h>
 #include <time.h>
 
 #include <chrono>
@@ -25,5 +26,6 @@ inline bool is_beyond_memory(const void* address, std::size_t size) noexcept {
 // What the kernel writes back to the timeout of ppoll and pselect6: the time that is left. Does nothing where it cannot
 // be written, as the kernel. errno is kept.
 void give_time(timespec* to, std::chrono::nanoseconds left) noexcept;
+void give_time(timeval* to, timeval left) noexcept;  // the same for select
 
 }  // namespace evergreen::patch
