@@ -18,8 +18,8 @@ SKIPPED = 77  # as meson has it
 LIMIT = 100  # seconds for each run
 
 # Threads and jobs of each; and kernel threads at most, about twice what was seen on busy cores. There are the one that
-# runs everything, the monitor, and spares: handshakes and fsync may hold up the others for some milliseconds, and so may
-# each of the first ten threads of curl that ask for a name. A look-up of 127.0.0.1 must not.
+# runs everything, the monitor, and spares: handshakes and fsync may hold up the others for some milliseconds, and so
+# may each of the first ten threads of curl that ask for a name. A look-up of 127.0.0.1 must not.
 SIZES = {"curl": (20, 100, 20), "curl_tls": (20, 100, 20), "mariadb": (50, 50, 6), "openssl": (20, 20, 10),
          "postgres": (50, 50, 8), "redis": (50, 50, 6), "sqlite": (8, 40, 10)}
 ALONE = 2
