@@ -68,7 +68,10 @@ using namespace evergreen;
 using namespace evergreen::patch;
 
 SHIM int close(int fd) {
-  if (!started()) return real.close(fd);
+  if (!started()) {
+    forget_traits(fd);
+    return real.close(fd);
+  }
   if (is_guarded(fd)) {
     if (!core::in_runtime) return fail(EBADF);
     unguard_descriptor(fd);
@@ -148,6 +151,7 @@ SHIM int evergreen_ioctl(int fd, unsigned long request, long argument) {
 
 SHIM int setsockopt(int fd, int level, int option, const void* value, socklen_t size) noexcept {
   const int result = real.setsockopt(fd, level, option, value, size);
-  if (level == SOL_SOCKET && (option == SO_RCVTIMEO || option == SO_SNDTIMEO)) note_changed(fd);
+  const bool limits = option == SO_RCVTIMEO || option == SO_SNDTIMEO || option == SO_RCVLOWAT;
+  if (level == SOL_SOCKET && limits) note_changed(fd);
   return result;
 }

@@ -1,6 +1,7 @@
 // What a blocking call must know of a descriptor, remembered from call to call.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "hub/core/closing.h"
@@ -20,7 +21,7 @@ enum class FdKind : std::uint8_t {
 struct FdTraits {
   FdKind kind = FdKind::unknown;
   bool nonblocking = false;  // O_NONBLOCK as the program set it. Sockets only: others are asked each time
-  bool timeouts = false;     // SO_RCVTIMEO or SO_SNDTIMEO is set
+  bool limits = false;       // SO_RCVTIMEO, SO_SNDTIMEO or SO_RCVLOWAT is set
   bool drained = false;      // the last read of a stream took less than it asked for: nothing is left
 
   [[nodiscard]] bool is_socket() const noexcept { return kind == FdKind::stream || kind == FdKind::messages; }
@@ -30,17 +31,23 @@ struct FdTraits {
 FdTraits traits_of(int fd) noexcept;
 
 // The same, for a call on a socket that is about to wait: asks the kernel again where another process could have
-// changed the open file's flags or timeouts.
+// changed the open file's flags or limits.
 FdTraits traits_before_wait(int fd, const FdTraits& known) noexcept;
 
-// From now on other processes may share descriptors of ours: after fork, and when one is sent or received.
+// A socket that this process has just made: no other process has it.
+void note_made(int fd) noexcept;
+
+// Other processes may share the descriptors that there are now: after fork, and when some are sent.
 void note_shared() noexcept;
+
+// Whether no other process can have the open file. False where that is not known: inherited, received, duplicated.
+[[nodiscard]] bool is_private(int fd) noexcept;
 
 // Corrections by those who find out more.
 void set_drained(int fd, bool drained) noexcept;
 void set_poll_first(int fd) noexcept;
 
-// An accepted socket, of which the listener says all.
+// An accepted socket, of which the listener says all. No other process has it.
 void note_accepted(int fd, int listener, bool nonblocking) noexcept;
 
 void forget_traits(int fd) noexcept;
@@ -66,7 +73,7 @@ auto note_gone_range_around(unsigned first, unsigned last, Close close) noexcept
   return close();
 }
 
-// Its flags or timeouts change; so may those of any duplicate.
+// Its flags or limits change; so may those of any duplicate.
 void note_changed(int fd) noexcept;
 
 // `fd` is a new number for an open file that has another.
@@ -77,5 +84,8 @@ bool is_nonblocking(int fd) noexcept;
 
 // When a call on this socket must give up with EAGAIN: now + SO_RCVTIMEO or SO_SNDTIMEO (`option`).
 Deadline socket_deadline(int fd, const FdTraits& traits, int option) noexcept;
+
+// How many bytes a blocking read of a stream waits for, if it asks for so many: SO_RCVLOWAT.
+std::size_t low_water_mark(int fd, const FdTraits& traits) noexcept;
 
 }  // namespace evergreen::patch

@@ -97,7 +97,7 @@ ssize_t read_any(int fd, void* buffer, size_t size, const void* caller) {
         [&] { return slowly(caller, real.read, fd, buffer, size); });
   }
   const ssize_t got = receive(
-      fd, traits, [&] { return size; }, false, "read",
+      fd, traits, [&] { return size; }, 0, "read",
       [&](std::size_t, int flags) { return real.recv(fd, buffer, size, flags); });
   return was_no_socket(fd, got) ? real.read(fd, buffer, size) : got;
 }
@@ -136,7 +136,7 @@ ssize_t readv_any(int fd, const iovec* list, int count, const void* caller) {
   }
   // By preadv2 here too: unlike recvmsg it returns at once when the list has no room, as readv does.
   return receive(
-      fd, traits, [&] { return total_size(list, static_cast<std::size_t>(count)); }, false, "readv",
+      fd, traits, [&] { return total_size(list, static_cast<std::size_t>(count)); }, 0, "readv",
       [&](std::size_t, int flags) {
         return flags == 0 ? real.readv(fd, list, count) : preadv2(fd, list, count, -1, RWF_NOWAIT);
       });

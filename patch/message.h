@@ -1,0 +1,19 @@
+// What the messages of recvmsg and sendmsg, and of their forms for several, may carry.
+#pragma once
+
+#include <sys/socket.h>
+
+namespace evergreen::patch {
+
+// Whether the header and its list can be read: else the kernel refuses it, before it would wait.
+bool is_sound(const msghdr* message) noexcept;
+
+// Whether a received message has descriptors with it.
+bool brings_descriptors(const msghdr& message) noexcept;
+
+// A message has been received, or sent: of the descriptors that came with it we know nothing; those that went with it
+// belong to two processes now.
+void note_received(const msghdr& message) noexcept;
+void note_sent(const msghdr& message) noexcept;
+
+}  // namespace evergreen::patch
