@@ -7,6 +7,16 @@
 
 namespace evergreen::patch {
 
+namespace {
+
+bool is_unix(int fd) noexcept {
+  int domain = AF_UNSPEC;
+  socklen_t size = sizeof domain;
+  return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+}
+
+}  // namespace
+
 bool Wait::begin() noexcept {
   if (!begun_) {
     if (traits_.nonblocking && is_nonblocking(fd_)) return false;
@@ -33,13 +43,16 @@ bool Wait::for_more_than_is_there() noexcept {
   return true;
 }
 
+bool Wait::error_is_for_next_call() const noexcept { return has_error(fd_) && !is_unix(fd_); }
+
+bool has_error(int fd) noexcept {
+  pollfd state{fd, 0, 0};
+  return real.poll(&state, 1, 0) != 0 && (state.revents & POLLERR) != 0;
+}
+
 // A unix socket is content with what a look finds.
 std::size_t least_of(int fd, const FdTraits& traits, int flags, std::size_t wanted) noexcept {
-  if ((flags & MSG_PEEK) != 0) {
-    int domain = AF_UNSPEC;
-    socklen_t size = sizeof domain;
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain == AF_UNIX) return 1;
-  }
+  if ((flags & MSG_PEEK) != 0 && is_unix(fd)) return 1;
   return (flags & MSG_WAITALL) != 0 ? wanted : std::min(wanted, low_water_mark(fd, traits));
 }
 

@@ -48,6 +48,10 @@ class Wait {
   // will come: at the end of the stream, or the deadline.
   bool for_more_than_is_there() noexcept;
 
+  // For a call that has done a part. Its error is not taken from the socket but left for the next call, as the kernel
+  // does; an AF_UNIX socket's is lost there too.
+  [[nodiscard]] bool error_is_for_next_call() const noexcept;
+
   // The call got on: what it waits for next is another thing.
   void note_progress() noexcept { in_vain_ = 0; }
 
@@ -65,6 +69,9 @@ class Wait {
 
 // What the kernel takes of a longer length.
 constexpr std::size_t most_at_once = 0x7ffff000;
+
+// Whether the socket holds an error that the next call would fail with.
+bool has_error(int fd) noexcept;
 
 // How many bytes a blocking read of `wanted` bytes waits for.
 std::size_t least_of(int fd, const FdTraits& traits, int flags, std::size_t wanted) noexcept;
@@ -85,7 +92,7 @@ ssize_t receive(int fd, const FdTraits& traits, Wanted wanted, int flags, const 
   for (bool wait_first = traits.drained && !traits.nonblocking;; wait_first = true) {
     if (wait_first) {
       const int error = wait.until_ready();
-      const bool ends = error != 0 && (tried || error != EAGAIN);
+      const bool ends = error != 0 ? tried || error != EAGAIN : done != 0 && wait.error_is_for_next_call();
       if (ends) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail<ssize_t>(error);
     }
     tried = true;
@@ -100,7 +107,7 @@ ssize_t receive(int fd, const FdTraits& traits, Wanted wanted, int flags, const 
     if (is_short && done < least_of(fd, traits, flags, wanted())) {
       if (!peeks || wait.for_more_than_is_there()) continue;
     }
-    const bool drained = is_short && !peeks;
+    const bool drained = is_short && !peeks && !traits.low_water;  // no event tells of less than that
     if (drained != traits.drained) set_drained(fd, drained);
     return keep(static_cast<ssize_t>(done));
   }
@@ -127,7 +134,7 @@ ssize_t transmit(int fd, const FdTraits& traits, Size size, const char* why, Att
     const int refusal = errno;
     const bool waits = refusal == EAGAIN || refusal == EINPROGRESS;
     const int error = waits ? wait.until_ready() : refusal;
-    if (error != 0) {
+    if (error != 0 || (done != 0 && wait.error_is_for_next_call())) {
       return done != 0 ? keep(static_cast<ssize_t>(done)) : fail<ssize_t>(error == EAGAIN ? refusal : error);
     }
   }

@@ -151,7 +151,7 @@ SHIM int evergreen_ioctl(int fd, unsigned long request, long argument) {
 
 SHIM int setsockopt(int fd, int level, int option, const void* value, socklen_t size) noexcept {
   const int result = real.setsockopt(fd, level, option, value, size);
-  const bool limits = option == SO_RCVTIMEO || option == SO_SNDTIMEO || option == SO_RCVLOWAT;
-  if (level == SOL_SOCKET && limits) note_changed(fd);
+  const bool waits = option == SO_RCVTIMEO || option == SO_SNDTIMEO || option == SO_RCVLOWAT;
+  if (level == SOL_SOCKET && waits) note_changed(fd);
   return result;
 }

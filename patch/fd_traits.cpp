@@ -1,5 +1,5 @@
 // Knowing a descriptor's kind and flags without asking costs one load. It is right because every change that the
-// program can make through libc passes here: close, dup2, fcntl, ioctl, setsockopt, accept. Flags and timeouts belong
+// program can make through libc passes here: close, dup2, fcntl, ioctl, setsockopt, accept. Flags and options belong
 // to the open file, which several numbers may share: once the program has duplicated any descriptor, one change voids
 // all records. What another process does to a shared open file can't be seen. So what is not a socket is asked for
 // O_NONBLOCK each time; so are sockets, before each wait, but those that this process has made since it last forked or
@@ -22,10 +22,11 @@
 namespace evergreen::patch {
 namespace {
 
-// A record is one word, so that any kernel thread reads it whole: epoch | made | drained | limits | nonblocking | kind.
-// `made` is the value that `shares` had when this process made the open file; 0: not known to be made here.
+// A record is one word, so that any kernel thread reads it whole: epoch | made | low_water | drained | timeouts |
+// nonblocking | kind. `made` is the value that `shares` had when this process made the open file; 0: not known to be
+// made here.
 using Word = std::uint64_t;
-constexpr Word kind_mask = 7, nonblocking_bit = 8, limits_bit = 16, drained_bit = 32;
+constexpr Word kind_mask = 7, nonblocking_bit = 8, timeouts_bit = 16, drained_bit = 32, low_water_bit = 64;
 constexpr int made_shift = 8, epoch_shift = 32;
 constexpr Word made_mask = 0xffffff;
 
@@ -47,21 +48,23 @@ std::atomic<Word>* find_or_make(int fd) noexcept {
   if (auto* word = find(fd)) return word;
   if (fd < 0 || fd >= limit) return nullptr;
   auto& slot = chunks[static_cast<std::size_t>(fd / chunk_size)];
-  Chunk* fresh = new (std::nothrow) Chunk{};
+  // No malloc: socket and close may be called in signal handlers.
+  void* const fresh = real.mmap(nullptr, sizeof(Chunk), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   Chunk* none = nullptr;
-  if (fresh != nullptr && !slot.compare_exchange_strong(none, fresh)) delete fresh;
+  if (fresh != MAP_FAILED && !slot.compare_exchange_strong(none, new (fresh) Chunk{}))
+    real.munmap(fresh, sizeof(Chunk));
   return find(fd);
 }
 
 Word pack(const FdTraits& traits) noexcept {
   return static_cast<Word>(traits.kind) | (traits.nonblocking ? nonblocking_bit : 0) |
-         (traits.limits ? limits_bit : 0) | (traits.drained ? drained_bit : 0) |
-         Word{epoch.load(std::memory_order_relaxed)} << epoch_shift;
+         (traits.timeouts ? timeouts_bit : 0) | (traits.low_water ? low_water_bit : 0) |
+         (traits.drained ? drained_bit : 0) | Word{epoch.load(std::memory_order_relaxed)} << epoch_shift;
 }
 
 FdTraits unpack(Word word) noexcept {
-  return {static_cast<FdKind>(word & kind_mask), (word & nonblocking_bit) != 0, (word & limits_bit) != 0,
-          (word & drained_bit) != 0};
+  return {static_cast<FdKind>(word & kind_mask), (word & nonblocking_bit) != 0, (word & timeouts_bit) != 0,
+          (word & low_water_bit) != 0, (word & drained_bit) != 0};
 }
 
 Word made_now() noexcept { return (shares.load(std::memory_order_relaxed) & made_mask) << made_shift; }
@@ -88,7 +91,8 @@ FdTraits ask_socket(int fd) noexcept {
   getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
   traits.kind = type == SOCK_STREAM ? FdKind::stream : FdKind::messages;
   traits.nonblocking = is_nonblocking(fd);
-  traits.limits = has_timeout(fd, SO_RCVTIMEO) || has_timeout(fd, SO_SNDTIMEO) || ask_low_water_mark(fd) > 1;
+  traits.timeouts = has_timeout(fd, SO_RCVTIMEO) || has_timeout(fd, SO_SNDTIMEO);
+  traits.low_water = ask_low_water_mark(fd) > 1;
   return traits;
 }
 
@@ -199,7 +203,7 @@ bool is_nonblocking(int fd) noexcept {
 }
 
 Deadline socket_deadline(int fd, const FdTraits& traits, int option) noexcept {
-  if (!traits.limits) return Deadline::never();
+  if (!traits.timeouts) return Deadline::never();
   timeval length{};
   socklen_t size = sizeof length;
   if (getsockopt(fd, SOL_SOCKET, option, &length, &size) != 0) return Deadline::never();
@@ -208,7 +212,7 @@ Deadline socket_deadline(int fd, const FdTraits& traits, int option) noexcept {
 }
 
 std::size_t low_water_mark(int fd, const FdTraits& traits) noexcept {
-  return traits.limits ? static_cast<std::size_t>(std::max(ask_low_water_mark(fd), 1)) : 1;
+  return traits.low_water ? static_cast<std::size_t>(std::max(ask_low_water_mark(fd), 1)) : 1;
 }
 
 void note_duplicate(int fd) noexcept {

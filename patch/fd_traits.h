@@ -21,7 +21,8 @@ enum class FdKind : std::uint8_t {
 struct FdTraits {
   FdKind kind = FdKind::unknown;
   bool nonblocking = false;  // O_NONBLOCK as the program set it. Sockets only: others are asked each time
-  bool limits = false;       // SO_RCVTIMEO, SO_SNDTIMEO or SO_RCVLOWAT is set
+  bool timeouts = false;     // SO_RCVTIMEO or SO_SNDTIMEO is set
+  bool low_water = false;    // SO_RCVLOWAT is more than 1
   bool drained = false;      // the last read of a stream took less than it asked for: nothing is left
 
   [[nodiscard]] bool is_socket() const noexcept { return kind == FdKind::stream || kind == FdKind::messages; }
@@ -31,7 +32,7 @@ struct FdTraits {
 FdTraits traits_of(int fd) noexcept;
 
 // The same, for a call on a socket that is about to wait: asks the kernel again where another process could have
-// changed the open file's flags or limits.
+// changed the open file's flags or options.
 FdTraits traits_before_wait(int fd, const FdTraits& known) noexcept;
 
 // A socket that this process has just made: no other process has it.
@@ -73,7 +74,7 @@ auto note_gone_range_around(unsigned first, unsigned last, Close close) noexcept
   return close();
 }
 
-// Its flags or limits change; so may those of any duplicate.
+// Its flags or options change; so may those of any duplicate.
 void note_changed(int fd) noexcept;
 
 // `fd` is a new number for an open file that has another.

@@ -98,7 +98,9 @@ ssize_t read_any(int fd, void* buffer, size_t size, const void* caller) {
   }
   const ssize_t got = receive(
       fd, traits, [&] { return size; }, 0, "read",
-      [&](std::size_t, int flags) { return real.recv(fd, buffer, size, flags); });
+      [&](std::size_t done, int flags) {
+        return real.recv(fd, static_cast<char*>(buffer) + done, size - done, flags);
+      });
   return was_no_socket(fd, got) ? real.read(fd, buffer, size) : got;
 }
 
@@ -137,8 +139,11 @@ ssize_t readv_any(int fd, const iovec* list, int count, const void* caller) {
   // By preadv2 here too: unlike recvmsg it returns at once when the list has no room, as readv does.
   return receive(
       fd, traits, [&] { return total_size(list, static_cast<std::size_t>(count)); }, 0, "readv",
-      [&](std::size_t, int flags) {
-        return flags == 0 ? real.readv(fd, list, count) : preadv2(fd, list, count, -1, RWF_NOWAIT);
+      [&](std::size_t done, int flags) {
+        if (flags == 0) return real.readv(fd, list, count);
+        if (done == 0) return preadv2(fd, list, count, -1, RWF_NOWAIT);
+        const RestOf rest(list, static_cast<std::size_t>(count), done);  // SO_RCVLOWAT
+        return preadv2(fd, rest.list(), static_cast<int>(rest.count()), -1, RWF_NOWAIT);
       });
 }
 

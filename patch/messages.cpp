@@ -54,12 +54,6 @@ class MessageTimeout {
   bool is_second_ = false;
 };
 
-// An error that comes after the first message is for the next call, which finds it in the socket.
-bool has_error(int fd) noexcept {
-  pollfd state{fd, 0, 0};
-  return real.poll(&state, 1, 0) != 0 && (state.revents & POLLERR) != 0;
-}
-
 int receive_messages(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
   const FdTraits traits = traits_of(fd);
   if (!traits.is_socket() || count == 0) return real.recvmmsg(fd, messages, count, flags, timeout);
@@ -70,15 +64,14 @@ int receive_messages(int fd, mmsghdr* messages, unsigned count, int flags, times
     const ssize_t got = receive(
         fd, traits, [] { return 0U; }, 0, "recvmmsg",
         [&](std::size_t, int more) {
+          if (done != 0 && has_error(fd)) return 0;  // it is for the next call
           return timed(
               [&](timespec* left) { return real.recvmmsg(fd, messages + done, count - done, flags | more, left); });
         });
-    if (got < 0) return done != 0 ? keep(static_cast<int>(done)) : -1;
+    if (got <= 0) return done != 0 ? keep(static_cast<int>(done)) : static_cast<int>(got);
     done += static_cast<unsigned>(got);
     const bool enough = done == count || (flags & MSG_WAITFORONE) != 0 || timed.has_passed();
-    if (enough || (messages[done - 1].msg_hdr.msg_flags & MSG_OOB) != 0 || has_error(fd)) {
-      return keep(static_cast<int>(done));
-    }
+    if (enough || (messages[done - 1].msg_hdr.msg_flags & MSG_OOB) != 0) return keep(static_cast<int>(done));
   }
 }
 
