@@ -1,5 +1,7 @@
 #include "patch/blocking.h"
 
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <new>
 
@@ -43,7 +45,13 @@ bool Wait::for_more_than_is_there() noexcept {
   return true;
 }
 
-bool Wait::error_is_for_next_call() const noexcept { return has_error(fd_) && !is_unix(fd_); }
+bool Wait::is_for_next_call() const noexcept {
+  pollfd state{fd_, static_cast<short>(direction_ == Direction::read ? POLLPRI : 0), 0};
+  if (real.poll(&state, 1, 0) <= 0) return false;
+  int at_mark = 0;
+  if ((state.revents & POLLPRI) != 0) real.ioctl(fd_, SIOCATMARK, &at_mark);
+  return at_mark != 0 || ((state.revents & POLLERR) != 0 && !is_unix(fd_));
+}
 
 bool has_error(int fd) noexcept {
   pollfd state{fd, 0, 0};

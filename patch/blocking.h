@@ -48,9 +48,9 @@ class Wait {
   // will come: at the end of the stream, or the deadline.
   bool for_more_than_is_there() noexcept;
 
-  // For a call that has done a part. Its error is not taken from the socket but left for the next call, as the kernel
-  // does; an AF_UNIX socket's is lost there too.
-  [[nodiscard]] bool error_is_for_next_call() const noexcept;
+  // For a call that has done a part: whether the next thing is for the next call, as in the kernel. An error (but an
+  // AF_UNIX socket's, which is lost there too), or urgent data.
+  [[nodiscard]] bool is_for_next_call() const noexcept;
 
   // The call got on: what it waits for next is another thing.
   void note_progress() noexcept { in_vain_ = 0; }
@@ -92,7 +92,7 @@ ssize_t receive(int fd, const FdTraits& traits, Wanted wanted, int flags, const 
   for (bool wait_first = traits.drained && !traits.nonblocking;; wait_first = true) {
     if (wait_first) {
       const int error = wait.until_ready();
-      const bool ends = error != 0 ? tried || error != EAGAIN : done != 0 && wait.error_is_for_next_call();
+      const bool ends = error != 0 ? tried || error != EAGAIN : done != 0 && wait.is_for_next_call();
       if (ends) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail<ssize_t>(error);
     }
     tried = true;
@@ -134,7 +134,7 @@ ssize_t transmit(int fd, const FdTraits& traits, Size size, const char* why, Att
     const int refusal = errno;
     const bool waits = refusal == EAGAIN || refusal == EINPROGRESS;
     const int error = waits ? wait.until_ready() : refusal;
-    if (error != 0 || (done != 0 && wait.error_is_for_next_call())) {
+    if (error != 0 || (done != 0 && wait.is_for_next_call())) {
       return done != 0 ? keep(static_cast<ssize_t>(done)) : fail<ssize_t>(error == EAGAIN ? refusal : error);
     }
   }
