@@ -1,5 +1,6 @@
 #include "patch/blocking.h"
 
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 
 #include <algorithm>
@@ -9,7 +10,15 @@
 
 namespace evergreen::patch {
 
+constinit std::atomic<bool> sends_may_open{false};
+
 namespace {
+
+bool is_tcp(int fd) noexcept {
+  int protocol = 0;
+  socklen_t size = sizeof protocol;
+  return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == IPPROTO_TCP;
+}
 
 bool is_unix(int fd) noexcept {
   int domain = AF_UNSPEC;
@@ -43,6 +52,17 @@ bool Wait::for_more_than_is_there() noexcept {
   if (!begin() || real.poll(&state, 1, 0) != 0 || deadline_.has_passed()) return false;
   sleep_a_little(why_, deadline_);
   return true;
+}
+
+// Asking connect tells the outcome, and makes the kernel know that the program was told. Of the address it only looks
+// at the family; an open connection is EISCONN.
+int Wait::until_open() noexcept {
+  if (!is_tcp(fd_) || !begin()) return 0;
+  while (!is_ready(fd_, Direction::write)) {
+    if (const int error = wait_ready(fd_, Direction::write, why_, deadline_)) return error;
+  }
+  const sockaddr any{AF_INET, {}};
+  return real.connect(fd_, &any, sizeof any) == 0 || errno == EISCONN ? 0 : errno;
 }
 
 bool Wait::is_for_next_call() const noexcept {

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <atomic>
+
 #include "hub/core/wait_fd.h"
 #include "patch/fd_traits.h"
 #include "patch/shim.h"
@@ -51,6 +53,9 @@ class Wait {
   // For a call that has done a part: whether the next thing is for the next call, as in the kernel. An error (but an
   // AF_UNIX socket's, which is lost there too), or urgent data.
   [[nodiscard]] bool is_for_next_call() const noexcept;
+
+  // After a send: where it opened the connection (TCP fast open), until that is open. Returns as until_ready().
+  int until_open() noexcept;
 
   // The call got on: what it waits for next is another thing.
   void note_progress() noexcept { in_vain_ = 0; }
@@ -113,10 +118,11 @@ ssize_t receive(int fd, const FdTraits& traits, Wanted wanted, int flags, const 
   }
 }
 
+// Set for good by the first MSG_FASTOPEN or TCP_FASTOPEN_CONNECT: sends may open connections.
+extern constinit std::atomic<bool> sends_may_open;
+
 // A blocking output call on a socket; attempt and size as above. A stream takes all of it. If it fails half way, what
-// it took counts, and no second SIGPIPE is raised.
-//
-// A send that opens the connection (TCP_FASTOPEN_CONNECT) fails with EINPROGRESS instead of EAGAIN.
+// it took counts, and no second SIGPIPE is raised. What opens the connection waits until that is open.
 template <class Size, class Attempt>
 ssize_t transmit(int fd, const FdTraits& traits, Size size, const char* why, Attempt attempt) {
   if (traits.nonblocking && is_private(fd)) return attempt(0, 0);
@@ -125,13 +131,18 @@ ssize_t transmit(int fd, const FdTraits& traits, Size size, const char* why, Att
   std::size_t done = 0;
   for (;;) {
     const ssize_t sent = attempt(done, done == 0 ? MSG_DONTWAIT : MSG_DONTWAIT | MSG_NOSIGNAL);
+    const int refusal = sent < 0 ? errno : 0;
+    if (sends_may_open.load(std::memory_order_relaxed) && (refusal == 0 || refusal == EINPROGRESS)) {
+      const int error = wait.until_open();
+      if (error == EAGAIN) return sent >= 0 ? keep(sent) : fail<ssize_t>(refusal);
+      if (error != 0) return fail<ssize_t>(error);
+    }
     if (sent >= 0) {
       wait.note_progress();
       done += static_cast<std::size_t>(sent);
       if (sent == 0 || traits.kind != FdKind::stream || done >= size()) return keep(static_cast<ssize_t>(done));
       continue;
     }
-    const int refusal = errno;
     const bool waits = refusal == EAGAIN || refusal == EINPROGRESS;
     const int error = waits ? wait.until_ready() : refusal;
     if (error != 0 || (done != 0 && wait.is_for_next_call())) {

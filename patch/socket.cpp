@@ -11,9 +11,11 @@ namespace {
 // These receive and never wait, whatever O_NONBLOCK says.
 constexpr int at_once = MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE;
 
-// The send that opens the connection: what is left is sent on the open one.
+// Whether the send opens the connection: what is left is sent on the open one.
 bool opens(const FdTraits& traits, int flags) noexcept {
-  return (flags & MSG_FASTOPEN) != 0 && traits.kind == FdKind::stream;
+  const bool does = (flags & MSG_FASTOPEN) != 0 && traits.kind == FdKind::stream;
+  if (does) sends_may_open.store(true, std::memory_order_relaxed);
+  return does;
 }
 
 // Pieces of a stream. Descriptors that come with one end the call, as they do in the kernel.
@@ -45,10 +47,11 @@ ssize_t send_message(int fd, const msghdr* message, int flags) {
   const FdTraits traits = traits_of(fd);
   if (!traits.is_socket()) return real.sendmsg(fd, message, flags);
   const auto size = [&] { return total_size(message->msg_iov, message->msg_iovlen); };
+  const bool opens_it = opens(traits, flags);
   bool opened = false;
   return transmit(fd, traits, size, "sendmsg", [&](std::size_t done, int more) {
     if (done == 0 && !opened) {
-      opened = opens(traits, flags);
+      opened = opens_it;
       return real.sendmsg(fd, message, flags | more);
     }
     const RestOf rest(message->msg_iov, message->msg_iovlen, done);
