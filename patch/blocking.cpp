@@ -41,7 +41,7 @@ bool Wait::begin() noexcept {
 // Sometimes the kernel calls ready what then has to wait: where only the error queue has something to read, or a
 // datagram is for a unix socket whose queue is full. Another reader may also have been first, so it is tried twice.
 int Wait::until_ready() noexcept {
-  if (!begin()) return EAGAIN;
+  if (!begin()) return must_not;
   if (++in_vain_ <= 2 || !is_ready(fd_, direction_)) return wait_ready(fd_, direction_, why_, deadline_);
   sleep_a_little(why_, deadline_);
   return deadline_.has_passed() ? EAGAIN : 0;

@@ -40,10 +40,12 @@ inline bool is_ready(int fd, Direction direction) noexcept {
 // The waits of one call on a socket, all until the same deadline (SO_RCVTIMEO, SO_SNDTIMEO).
 class Wait {
  public:
+  static constexpr int must_not = -1;  // O_NONBLOCK is set, as turns out just now
+
   Wait(int fd, const FdTraits& traits, Direction direction, const char* why) noexcept
       : fd_(fd), traits_(traits), direction_(direction), why_(why) {}
 
-  // Returns 0, or what the call must fail with: EAGAIN too where O_NONBLOCK is set, as may turn out just now.
+  // Returns 0, must_not, or what the call must fail with.
   int until_ready() noexcept;
 
   // MSG_PEEK leaves what is there, so no event tells of more: looks again a little later. Returns false where no more
@@ -54,7 +56,7 @@ class Wait {
   // AF_UNIX socket's, which is lost there too), or urgent data.
   [[nodiscard]] bool is_for_next_call() const noexcept;
 
-  // After a send: where it opened the connection (TCP fast open), until that is open. Returns as until_ready().
+  // After a send: where it opened the connection (TCP fast open), until that is open. Returns 0, or the error.
   int until_open() noexcept;
 
   // The call got on: what it waits for next is another thing.
@@ -71,6 +73,9 @@ class Wait {
   bool begun_ = false;
   int in_vain_ = 0;  // waits since the call last got on
 };
+
+// What a call that must not wait fails with.
+inline int refusal_of(int error) noexcept { return error == Wait::must_not ? EAGAIN : error; }
 
 // What the kernel takes of a longer length.
 constexpr std::size_t most_at_once = 0x7ffff000;
@@ -96,7 +101,7 @@ ssize_t receive(int fd, const FdTraits& traits, Wanted wanted, int flags, const 
   bool tried = false;
   for (bool wait_first = traits.drained && !traits.nonblocking;; wait_first = true) {
     if (wait_first) {
-      const int error = wait.until_ready();
+      const int error = refusal_of(wait.until_ready());
       const bool ends = error != 0 ? tried || error != EAGAIN : done != 0 && wait.is_for_next_call();
       if (ends) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail<ssize_t>(error);
     }
@@ -144,7 +149,7 @@ ssize_t transmit(int fd, const FdTraits& traits, Size size, const char* why, Att
       continue;
     }
     const bool waits = refusal == EAGAIN || refusal == EINPROGRESS;
-    const int error = waits ? wait.until_ready() : refusal;
+    const int error = waits ? refusal_of(wait.until_ready()) : refusal;
     if (error != 0 || (done != 0 && wait.is_for_next_call())) {
       return done != 0 ? keep(static_cast<ssize_t>(done)) : fail<ssize_t>(error == EAGAIN ? refusal : error);
     }

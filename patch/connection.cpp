@@ -1,4 +1,4 @@
-// How sockets come to be, and connections.
+// How connections come to be.
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -10,9 +10,9 @@
 namespace evergreen::patch {
 namespace {
 
-int noted(int made) noexcept {
-  if (made >= 0) note_made(made);
-  return made;
+int noted(int accepted) noexcept {
+  note_made(accepted);
+  return accepted;
 }
 
 bool is_listening(int fd) noexcept {
@@ -37,7 +37,7 @@ int accept_any(int fd, sockaddr* address, socklen_t* size, int flags) {
   if (!valid || must_not_wait) return real.accept4(fd, address, size, flags);
   Wait wait(fd, traits, Direction::read, "accept");
   while (!is_ready(fd, Direction::read) && is_listening(fd)) {
-    const int error = wait.until_ready();
+    const int error = refusal_of(wait.until_ready());
     if (error != 0) return fail(error);
   }
   return keep(accept_ready(fd, address, size, flags));
@@ -94,17 +94,6 @@ int connect_any(int fd, const sockaddr* address, socklen_t size) {
 }  // namespace evergreen::patch
 
 using namespace evergreen::patch;
-
-SHIM int socket(int domain, int type, int protocol) noexcept { return noted(real.socket(domain, type, protocol)); }
-
-SHIM int socketpair(int domain, int type, int protocol, int ends[2]) noexcept {
-  const int result = real.socketpair(domain, type, protocol, ends);
-  if (result == 0) {
-    note_made(ends[0]);
-    note_made(ends[1]);
-  }
-  return result;
-}
 
 // Waits for a connection. Cancellation point. Restarts after a signal.
 SHIM int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {

@@ -1,6 +1,8 @@
 // What a blocking call must know of a descriptor, remembered from call to call.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -35,7 +37,7 @@ FdTraits traits_of(int fd) noexcept;
 // changed the open file's flags or options.
 FdTraits traits_before_wait(int fd, const FdTraits& known) noexcept;
 
-// A socket that this process has just made: no other process has it.
+// note_new() of a socket that this process has just made: no other process has it.
 void note_made(int fd) noexcept;
 
 // Other processes may share the descriptors that there are now: after fork, and when some are sent.
@@ -73,6 +75,13 @@ auto note_gone_range_around(unsigned first, unsigned last, Close close) noexcept
   const core::ClosingRange closing(first, last);
   return close();
 }
+
+// The kernel has just given out this number: whatever we still hold of it is of an owner that was closed behind our
+// back, by a raw system call. Two or three loads if there is nothing. -1 is no number. errno is kept.
+void note_new(int fd) noexcept;
+
+// The same for the descriptors that came with a message (SCM_RIGHTS).
+void note_received(const msghdr& message) noexcept;
 
 // Its flags or options change; so may those of any duplicate.
 void note_changed(int fd) noexcept;

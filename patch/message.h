@@ -8,12 +8,10 @@ namespace evergreen::patch {
 // Whether the header and its list can be read: else the kernel refuses it, before it would wait.
 bool is_sound(const msghdr* message) noexcept;
 
-// Whether a received message has descriptors with it.
-bool brings_descriptors(const msghdr& message) noexcept;
+// Whether descriptors come or go with it.
+bool has_descriptors(const msghdr& message) noexcept;
 
-// A message has been received, or sent: of the descriptors that came with it we know nothing; those that went with it
-// belong to two processes now.
-void note_received(const msghdr& message) noexcept;
+// A message has been sent: the descriptors that went with it belong to two processes now.
 void note_sent(const msghdr& message) noexcept;
 
 }  // namespace evergreen::patch

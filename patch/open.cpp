@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "patch/fd_traits.h"
 #include "patch/offload.h"
 
 namespace evergreen::patch {
@@ -26,7 +27,7 @@ mode_t kind_of(int directory, const char* path, int flags) noexcept {
 }
 
 template <class Open>
-int open_any(int directory, const char* path, int flags, Open open) {
+int open_or_offload(int directory, const char* path, int flags, Open open) {
   if (!on_greenlet() || !may_wait(flags)) return open();
   switch (kind_of(directory, path, flags)) {
     case S_IFIFO:
@@ -39,6 +40,13 @@ int open_any(int directory, const char* path, int flags, Open open) {
     default:
       return open();
   }
+}
+
+template <class Open>
+int open_any(int directory, const char* path, int flags, Open open) {
+  const int fd = open_or_offload(directory, path, flags, open);
+  note_new(fd);
+  return fd;
 }
 
 }  // namespace

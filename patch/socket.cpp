@@ -22,9 +22,7 @@ bool opens(const FdTraits& traits, int flags) noexcept {
 ssize_t receive_message(int fd, msghdr* message, int flags) {
   const FdTraits traits = traits_of(fd);
   if (!traits.is_socket() || !is_sound(message)) return real.recvmsg(fd, message, flags);
-  const auto wanted = [&] {
-    return brings_descriptors(*message) ? 0 : total_size(message->msg_iov, message->msg_iovlen);
-  };
+  const auto wanted = [&] { return has_descriptors(*message) ? 0 : total_size(message->msg_iov, message->msg_iovlen); };
   const std::size_t control_size = message->msg_controllen;
   return receive(fd, traits, wanted, flags, "recvmsg", [&](std::size_t done, int more) {
     if (done == 0) return real.recvmsg(fd, message, flags | more);

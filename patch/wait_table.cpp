@@ -3,8 +3,10 @@
 #include <array>
 #include <atomic>
 #include <mutex>
+#include <new>
 
 #include "greenlet/spin_lock.h"
+#include "hub/core/address_hash.h"
 #include "hub/core/hub.h"
 #include "patch/start.h"
 
@@ -18,16 +20,13 @@ struct alignas(64) Bucket {
   List<Sleeper> sleepers;                  // of several addresses, oldest first
 };
 
-constexpr std::size_t bucket_count = 1024;
+constexpr unsigned bucket_bits = 10;
+using Table = std::array<Bucket, 1 << bucket_bits>;
 
 // Made with the hub: a program without threads pays nothing for it. Never destroyed.
-constinit std::array<Bucket, bucket_count>* table = nullptr;
+constinit Table* table = nullptr;
 
-Bucket& bucket_of(const void* address) noexcept {
-  const auto hash = reinterpret_cast<std::uintptr_t>(address) * 0x9e3779b97f4a7c15U;
-  return (*table)[hash >> (64 - 10)];
-}
-static_assert(bucket_count == 1 << 10);
+Bucket& bucket_of(const void* address) noexcept { return (*table)[core::address_hash(address, bucket_bits)]; }
 
 constinit std::atomic<bool> wake_was_deferred{false};
 
@@ -187,6 +186,6 @@ bool is_claimed(const void* address) noexcept {
   return false;
 }
 
-void make_wait_table() { table = new std::array<Bucket, bucket_count>; }
+void make_wait_table() { table = table == nullptr ? new Table : new (table) Table; }
 
 }  // namespace evergreen::patch

@@ -39,10 +39,13 @@ class ClosingRange {
   int first_, end_;
 };
 
+// Whether somebody may be waiting for fd, or a hub still has a watcher for it. Mostly two loads. Any kernel thread.
+[[nodiscard]] bool may_be_waited_for(int fd) noexcept;
+
 // For those who are about to wait, after they have written down that they do.
 [[nodiscard]] bool is_closing(int fd) noexcept;
 
-// Hub number `hub` (Hub::index) waits for fd from now on, or no longer does. watch() returns whether it may: not while
+// Hub number `hub` of Hubs waits for fd from now on, or no longer does. watch() returns whether it may: not while
 // fd is being closed. Precondition: 0 <= fd < descriptor_limit.
 [[nodiscard]] bool watch(int fd, unsigned hub) noexcept;
 void unwatch(int fd, unsigned hub) noexcept;

@@ -49,8 +49,7 @@ Hub::Hub(unsigned index)
           },
           this),
       deadlines_(loop_),
-      descriptors_(loop_, index),
-      index_(index) {}
+      descriptors_(loop_, index) {}
 
 void Hub::make_loop_greenlet() {
   const Place place = take_place(loop_stack_size);

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "greenlet/fatal.h"
+#include "hub/core/address_hash.h"
 #include "hub/core/blocked_report.h"
 #include "hub/core/carrier.h"
 #include "hub/core/hub.h"
@@ -41,7 +42,7 @@ class Nature {
  public:
   // Counts `points` for `who`; returns whether it now has enough.
   bool count(const HubGreenlet* who, unsigned points) noexcept {
-    Score& score = scores_[reinterpret_cast<std::uintptr_t>(who) / 64 * 0x9e3779b97f4a7c15U >> (64 - 8)];
+    Score& score = scores_[address_hash(who, score_bits)];
     const std::uint64_t second = look_ / 1024;
     if (score.who != who) score = {who, second, 0};
     if (score.second != second) score.points >>= std::min<std::uint64_t>(second - score.second, 31);
@@ -59,7 +60,8 @@ class Nature {
     std::uint64_t second = 0;
     unsigned points = 0;
   };
-  std::array<Score, 256> scores_{};
+  static constexpr unsigned score_bits = 8;
+  std::array<Score, 1 << score_bits> scores_{};
   std::uint64_t look_ = 0;
 };
 
@@ -86,8 +88,10 @@ void report_run(Hub& hub, Watch& watch, std::uint64_t turn, bool sleeps, nanosec
 
 bool offer(Hub& hub, std::uint64_t turn, Handover why) noexcept {
   Carrier* spare = Carriers::take();
-  if (spare != nullptr) Carriers::call(*spare, {&hub, turn, why});
-  return spare != nullptr;
+  if (spare == nullptr) return false;
+  hub.offers.put({turn, why}, false);
+  Carriers::call(*spare, hub);
+  return true;
 }
 
 void say_no_carrier_is_left() noexcept {

@@ -28,11 +28,6 @@ constexpr HubGreenlet::Parking outcome_of(Wake how) {
   __builtin_unreachable();
 }
 
-bool begin(HubGreenlet& self) noexcept {
-  std::uint32_t seen = HubGreenlet::awake;
-  return self.parking.compare_exchange_strong(seen, HubGreenlet::parked);
-}
-
 }  // namespace
 
 HubGreenlet& current_or_thread() {
@@ -51,7 +46,7 @@ Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
   }
   if (running_hub == nullptr) go_home();
   Hub& hub = *self.home;
-  if (begin(self)) {
+  if (begin_park(self, HubGreenlet::parked)) {
     self.waits_for = why;
     ++hub.statistics().parks;
     if (!deadline.is_never()) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 
+#include "hub/core/address_hash.h"
 #include "hub/core/carrier.h"
 #include "hub/core/hub.h"
 #include "hub/core/hubs.h"
@@ -22,27 +23,28 @@ std::int64_t now() noexcept { return Deadline::Clock::now().time_since_epoch().c
 
 // Returns whether the others go on while the running greenlet blocks: also where nobody is held up.
 bool offer_turn() noexcept {
-  Carrier* spare = nullptr;
   if (getpid() != Hubs::process()) return false;  // a vfork child: a carrier made here would be the child's
-  {
-    const Runtime runtime;
-    if (running_hub == nullptr || running_hub->alive() == 1) return true;
-    if (running_hub->mode() == Mode::library) return false;
-    spare = Carriers::take();
+  for (;;) {
+    Carrier* spare = nullptr;
+    {
+      const Runtime runtime;
+      if (running_hub == nullptr || running_hub->alive() == 1) return true;
+      if (running_hub->mode() == Mode::library) return false;
+      if (!running_hub->offers.is_full() && (spare = Carriers::take()) == nullptr) return false;
+    }
+    // Only now is it known which turn it is. Who was on the way a moment ago may have come in vain: then once more.
+    if (!current->home->offers.put({my_turn, Handover::slow_call}, spare == nullptr)) continue;
+    if (spare != nullptr) Carriers::call(*spare, *current->home);
+    return true;
   }
-  if (spare == nullptr) return false;
-  Carriers::call(*spare, {current->home, my_turn, Handover::slow_call});
-  return true;
 }
 
-constinit std::array<CallSite, 1024> sites;
+constexpr unsigned site_bits = 10;
+constinit std::array<CallSite, 1 << site_bits> sites;
 
 }  // namespace
 
-CallSite& call_site(const void* return_address) noexcept {
-  const auto hash = reinterpret_cast<std::uintptr_t>(return_address) * 0x9e3779b97f4a7c15U;
-  return sites[hash >> (64 - 10)];
-}
+CallSite& call_site(const void* return_address) noexcept { return sites[address_hash(return_address, site_bits)]; }
 
 SlowCall::SlowCall() noexcept : site_(nullptr) {
   const int saved = errno;

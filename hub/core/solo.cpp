@@ -76,11 +76,6 @@ void fill(pollfd* fds, std::span<const FdInterest> interests, int kicked) noexce
   *fds = {kicked, POLLIN, 0};
 }
 
-bool begin(HubGreenlet& self, HubGreenlet::Parking how) noexcept {
-  std::uint32_t seen = HubGreenlet::awake;
-  return self.parking.compare_exchange_strong(seen, how);
-}
-
 // Nobody woke us: back to awake. False if somebody has just done it.
 bool give_up(HubGreenlet& self, HubGreenlet::Parking how) noexcept {
   std::uint32_t seen = how;
@@ -90,7 +85,7 @@ bool give_up(HubGreenlet& self, HubGreenlet::Parking how) noexcept {
 // Blocks until the greenlet is woken, or until the deadline: then the word is `awake` again, so that whoever wakes it
 // from now on is heard by its next park. Returns whether it was woken.
 bool block_until(HubGreenlet& self, Deadline deadline) noexcept {
-  if (!begin(self, HubGreenlet::blocked)) return true;
+  if (!begin_park(self, HubGreenlet::blocked)) return true;
   const timespec until = deadline.kernel_time();  // not used if it is never
   const int saved = errno;
   bool woken = false;
@@ -122,7 +117,7 @@ std::optional<Wake> poll_with(HubGreenlet& self, pollfd* fds, std::span<const Fd
   } else if (kicked < 0) {
     ready = 1;
     poll_until(fds, interests.size(), Deadline::in(milliseconds(1)));
-  } else if (begin(self, HubGreenlet::polling)) {
+  } else if (begin_park(self, HubGreenlet::polling)) {
     provoke();
     do {
       ready = poll_until(fds, interests.size() + 1, until);
@@ -148,6 +143,11 @@ bool stays_solo(HubGreenlet& self) noexcept {
   const bool was_short = Deadline::Clock::now() - self.woke < short_run;
   self.short_runs = was_short ? self.short_runs + 1 : 0;
   return self.short_runs < runs_to_trust && Carriers::plenty();
+}
+
+bool begin_park(HubGreenlet& self, HubGreenlet::Parking how) noexcept {
+  std::uint32_t seen = HubGreenlet::awake;
+  return self.parking.compare_exchange_strong(seen, how);
 }
 
 Wake take_outcome(HubGreenlet& self) noexcept {

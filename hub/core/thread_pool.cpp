@@ -102,34 +102,36 @@ void ThreadPool::submit(Job& job) {
   if (error == 0) return;
   const std::lock_guard guard(lock_);
   --threads_;
-  job.state_ = Job::State::queued;
-  if (Worker* worker = idle_.pop_front()) {
-    job.state_ = Job::State::running;
-    worker->job = &job;
-    unpark(*worker->thread, Wake::woken);
-  } else if (threads_ != 0) {
-    queue_.push_back(job);
-    ++queued_;
-  } else {
-    throw std::system_error(error, std::generic_category(), "offload: no kernel thread");
-  }
+  if (give_to_idle(job)) return;
+  if (threads_ == 0) throw std::system_error(error, std::generic_category(), "offload: no kernel thread");
+  enqueue(job);
 }
 
 ThreadPool::Placed ThreadPool::place(Job& job) noexcept {
   const std::lock_guard guard(lock_);
-  if (Worker* worker = idle_.pop_front()) {
-    job.state_ = Job::State::running;
-    worker->job = &job;
-    unpark(*worker->thread, Wake::woken);
-  } else if (threads_ < most_) {
+  if (give_to_idle(job)) return Placed::yes;
+  if (threads_ < most_) {
     job.state_ = Job::State::running;
     ++threads_;
     return Placed::needs_thread;
-  } else {
-    queue_.push_back(job);
-    ++queued_;
   }
+  enqueue(job);
   return Placed::yes;
+}
+
+bool ThreadPool::give_to_idle(Job& job) noexcept {
+  Worker* worker = idle_.pop_front();
+  if (worker == nullptr) return false;
+  job.state_ = Job::State::running;
+  worker->job = &job;
+  unpark(*worker->thread, Wake::woken);
+  return true;
+}
+
+void ThreadPool::enqueue(Job& job) noexcept {
+  job.state_ = Job::State::queued;
+  queue_.push_back(job);
+  ++queued_;
 }
 
 // In hub code, where a preloaded pthread_create is libc's.

@@ -85,6 +85,8 @@ class ThreadPool {
   Job* next(Worker& self) noexcept;
   void finish(Job& job) noexcept;
   Placed place(Job& job) noexcept;
+  bool give_to_idle(Job& job) noexcept;  // under the lock, and so is enqueue()
+  void enqueue(Job& job) noexcept;
   void submit(Job& job);
   int make_thread(Job& first) noexcept;
   void leave() noexcept;

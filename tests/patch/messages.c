@@ -158,7 +158,8 @@ static void answer_and_go(void* argument) {
   CHECK_EQ(sendto(messages->receiver, "x", 1, 0, (struct sockaddr*)&address, size), 1);
   close(messages->receiver);
   messages->receiver = dup(messages->sender);
-  usleep(1000);
+  char byte;
+  while (recv(messages->sender, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1) usleep(100);  // until it is taken
   CHECK_EQ(send(messages->sender, "y", 1, 0), 1);
 }
 

@@ -1,34 +1,18 @@
-// fsync and its like. No test can make a disk slow, so the kernel is told (seccomp) to ask this program for the result
-// of each such call: it lasts until another thread has answered.
+// fsync and its like. No test can make a disk slow, so the kernel asks this program for the result (questions.h).
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
-#include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "tests/support/case.h"
+#include "tests/support/questions.h"
 
 static int asked = -1;  // the descriptor from which the questions come
 
-// Before there is a second kernel thread: all inherit it.
-__attribute__((constructor)) static void ask_for_results(void) {
+__attribute__((constructor)) static void ask(void) {
   static const int numbers[] = {SYS_fsync, SYS_fdatasync, SYS_sync_file_range, SYS_syncfs, SYS_sync, SYS_msync};
-  enum { kNumbers = sizeof numbers / sizeof *numbers };
-  struct sock_filter program[kNumbers + 3] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-  };
-  for (int i = 0; i < kNumbers; i++)
-    program[i + 1] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, numbers[i], kNumbers - i, 0);
-  program[kNumbers + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-  program[kNumbers + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-  struct sock_fprog filter = {kNumbers + 3, program};
-  CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-  asked = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
-  CHECK(asked >= 0);
+  asked = ask_for_results_of(numbers, sizeof numbers / sizeof *numbers);
 }
 
 struct Call {
