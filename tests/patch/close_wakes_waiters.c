@@ -1,6 +1,8 @@
 // Preloaded only: close() of a descriptor wakes those who wait for it, with EBADF. (Natively they would wait for ever.)
 #include <poll.h>
+#include <sys/syscall.h>
 
+#include "tests/support/case.h"
 #include "tests/support/raw_close.h"
 #include "tests/support/sockets.h"
 
