@@ -26,10 +26,18 @@ int made_two(int result, const int* fds) noexcept {
 
 using namespace evergreen::patch;
 
-SHIM int socket(int domain, int type, int protocol) noexcept { return made(real.socket(domain, type, protocol)); }
+SHIM int socket(int domain, int type, int protocol) noexcept {
+  const int fd = real.socket(domain, type, protocol);
+  note_made(fd);
+  return fd;
+}
 
 SHIM int socketpair(int domain, int type, int protocol, int* ends) noexcept {
-  return made_two(real.socketpair(domain, type, protocol, ends), ends);
+  const int result = real.socketpair(domain, type, protocol, ends);
+  if (result != 0) return result;
+  note_made(ends[0]);
+  note_made(ends[1]);
+  return result;
 }
 
 SHIM int pipe(int* ends) noexcept { return made_two(real.pipe(ends), ends); }

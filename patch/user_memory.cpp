@@ -46,15 +46,16 @@ bool is_readable(const void* address, std::size_t size) noexcept {
   return is_readable_page(first_page) && (last_page == first_page || is_readable_page(last_page));
 }
 
-void give_time(timespec* to, std::chrono::nanoseconds left) noexcept {
+bool give_time(timespec* to, std::chrono::nanoseconds left) noexcept {
   const int saved = errno;
   // The cheapest call that writes a timespec, so that it is known to be writable.
   const bool writable = real.syscall(SYS_clock_getres, long{CLOCK_MONOTONIC}, to) == 0;
   errno = saved;
-  if (!writable) return;
+  if (!writable) return false;
   constexpr long second = 1'000'000'000;
   const long rest = std::max<long>(left.count(), 0);
   *to = {rest / second, rest % second};
+  return true;
 }
 
 }  // namespace evergreen::patch

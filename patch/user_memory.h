@@ -15,7 +15,7 @@ namespace evergreen::patch {
 bool is_readable(const void* address, std::size_t size) noexcept;
 
 // What the kernel writes back to the timeout of ppoll and pselect6: the time that is left. Does nothing where it cannot
-// be written, as the kernel. errno is kept.
-void give_time(timespec* to, std::chrono::nanoseconds left) noexcept;
+// be written, as the kernel, and returns false. errno is kept.
+bool give_time(timespec* to, std::chrono::nanoseconds left) noexcept;
 
 }  // namespace evergreen::patch
