@@ -70,6 +70,20 @@ long with_kernel_id(Arguments given) noexcept {
   return ask_kernel(number, for_kernel);
 }
 
+// A call that makes a descriptor, and that libc's own function passes on as it is.
+template <long number>
+long makes_descriptor(Arguments given) noexcept {
+  const long fd = ask_kernel(number, given);
+  note_new(static_cast<int>(fd));
+  return fd;
+}
+
+// On a descriptor that there is it only sets another mask.
+template <long number>
+long raw_signalfd(Arguments given) noexcept {
+  return static_cast<int>(given[0]) == -1 ? makes_descriptor<number>(given) : ask_kernel(number, given);
+}
+
 // A call without a shim of its own, which blocks nearly always.
 template <long number>
 long on_another_carrier(Arguments given) noexcept {

@@ -12,7 +12,7 @@
 #include "tests/support/case.h"
 #include "tests/support/sockets.h"
 
-enum { kFarOff = 800, kText = 4000, kComputing = 3, kRounds = 20 };
+enum { kFarOff = 800, kText = 4000, kComputing = 3, kRounds = 4 };
 
 extern char** environ;
 

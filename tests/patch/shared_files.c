@@ -57,7 +57,7 @@ static void check_flags(int ends[2], const int flags[2]) {
 static void kill_in(void* (*run)(void*), int kind) {
   int ends[2], line[2], status;
   char byte;
-  struct termios before, after;
+  struct termios before = {0}, after = {0};
   open_kind(kind, ends);
   open_pipe(line);
   const int flags[2] = {fcntl(ends[0], F_GETFL), fcntl(ends[1], F_GETFL)};
@@ -88,10 +88,15 @@ static void kill_in(void* (*run)(void*), int kind) {
   close_both(ends);
 }
 
-CASE(killed_while_threads_read) {
+static void* kill_readers(void* unused) {
   for (int kind = 0; kind < kKinds; kind++) kill_in(read_in_child, kind);
+  return unused;
 }
 
-CASE(killed_while_threads_write) {
+static void* kill_writers(void* unused) {
   for (int kind = 0; kind < kKinds; kind++) kill_in(write_in_child, kind);
+  return unused;
 }
+
+CASE(killed_while_threads_read) { join(start(kill_readers, NULL)); }
+CASE(killed_while_threads_write) { join(start(kill_writers, NULL)); }

@@ -1,7 +1,10 @@
-// Calls at a place in a file, on a slow disk. No test can make a disk slow, so the kernel asks this program for the
-// result (questions.h). A place in the program whose calls held up the others is learnt after a few rounds.
+// Calls that block, and nothing tells when they would not. Those at a place in a file do so on a slow disk: no test can
+// make one slow, so the kernel asks this program for the result (questions.h). A place in the program whose calls held
+// up the others is learnt after a few rounds.
 #include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -87,6 +90,29 @@ static ssize_t call_preadv64(void) { return large_preadv(kFd, &part, 1, kOffset)
 static ssize_t call_pwritev(void) { return plain_pwritev(kFd, &part, 1, kOffset); }
 static ssize_t call_pwritev64(void) { return large_pwritev(kFd, &part, 1, kOffset); }
 static ssize_t call_copy_file_range(void) { return copy_file_range(kFd, NULL, kFd + 1, NULL, 100, 0); }
+
+// There is room, as poll says, but not for so much.
+static void write_too_much(void* fd) {
+  errno = ENOTTY;
+  CHECK_EQ(eventfd_write(*(int*)fd, 10), 0);
+  CHECK_EQ(errno, ENOTTY);
+}
+
+static void make_room(void* fd) {
+  eventfd_t value;
+  CHECK_EQ(eventfd_read(*(int*)fd, &value), 0);
+  CHECK_EQ(value, UINT64_MAX - 5);
+  CHECK_EQ(eventfd_read(*(int*)fd, &value), 0);
+  CHECK_EQ(value, 10);
+  CHECK_EQ(eventfd_write(*(int*)fd, UINT64_MAX - 5), 0);
+}
+
+CASE(an_event_counter_that_would_overflow) {
+  int fd = eventfd(0, 0);
+  CHECK_EQ(eventfd_write(fd, UINT64_MAX - 5), 0);
+  for (int i = 0; i < kRounds; i++) meet(write_too_much, make_room, &fd);
+  close(fd);
+}
 
 CASE(pread) { meet_in(call_pread, SYS_pread64, bytes); }
 CASE(pread64) { meet_in(call_pread64, SYS_pread64, bytes); }

@@ -1,12 +1,7 @@
-// close(2) past libc, as a library with system calls of its own would make it.
+// Descriptors that are closed past libc, as a library with system calls of its own would.
 #pragma once
 
-#include <sys/syscall.h>
+void raw_close(int fd);
 
-#include "tests/support/case.h"
-
-static inline void raw_close(int fd) {
-  long result = SYS_close;
-  __asm__ volatile("syscall" : "+a"(result) : "D"((long)fd) : "rcx", "r11", "memory");
-  CHECK_EQ(result, 0);
-}
+// The lowest free number, which was waited for and then closed by raw_close().
+int abandoned_number(void);
