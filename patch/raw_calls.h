@@ -48,20 +48,6 @@ inline long ask_kernel(long number, Arguments given) noexcept {
   return real.syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 }
 
-// A call that makes a descriptor, and that libc's own function passes on as it is.
-template <long number>
-long makes_descriptor(Arguments given) noexcept {
-  const long fd = ask_kernel(number, given);
-  note_new(static_cast<int>(fd));
-  return fd;
-}
-
-// On a descriptor that there is it only sets another mask.
-template <long number>
-long raw_signalfd(Arguments given) noexcept {
-  return static_cast<int>(given[0]) == -1 ? makes_descriptor<number>(given) : ask_kernel(number, given);
-}
-
 // The argument at that place is a thread's id, which translate() makes the kernel's.
 template <long number, std::size_t place, pid_t (*translate)(pid_t) noexcept>
 long with_kernel_id(Arguments given) noexcept {
