@@ -78,6 +78,8 @@ long on_another_carrier(Arguments given) noexcept {
 
 // Calls that differ from libc's functions of the same name.
 long raw_clock_nanosleep(Arguments given) noexcept;
+long raw_preadv2(Arguments given) noexcept;
+long raw_pwritev2(Arguments given) noexcept;
 long raw_fcntl(Arguments given) noexcept;
 long raw_ioctl(Arguments given) noexcept;
 long raw_mremap(Arguments given) noexcept;

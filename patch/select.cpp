@@ -31,7 +31,7 @@ class Sets {
  public:
   Sets(int count, fd_set* read, fd_set* write, fd_set* except) noexcept
       : count_(count), words_((static_cast<std::size_t>(count) + 63) / 64), programs_{read, write, except} {
-    memory_.reset(new (std::nothrow) unsigned long[2 * 3 * words_ + 1]);
+    memory_.reset(new (std::nothrow) unsigned long[6 * words_ + 1]);
     pollfds_.reset(new (std::nothrow) pollfd[static_cast<std::size_t>(count_) + 1]);
   }
 

@@ -32,6 +32,11 @@ static void readv_byte(void* ends) {
   CHECK_EQ(syscall(SYS_readv, ((int*)ends)[kReadEnd], &list, 1L), 1);
 }
 
+static void preadv2_byte(void* ends) {
+  struct iovec list = {&byte, 1};
+  CHECK_EQ(syscall(SYS_preadv2, ((int*)ends)[kReadEnd], &list, 1L, -1L, 7L, 0L), 1);  // 7: the half that means nothing
+}
+
 static void recvfrom_byte(void* ends) {
   CHECK_EQ(syscall(SYS_recvfrom, ((int*)ends)[kReadEnd], &byte, 1L, 0L, NULL, NULL), 1);
 }
@@ -125,8 +130,9 @@ static void epoll_pwait2_byte(void* ends) {
 }
 
 CASE(input) {
-  void (*calls[])(void*) = {read_byte,   readv_byte,   recvfrom_byte,   recvmsg_byte,     poll_byte,        ppoll_byte,
-                            select_byte, pselect_byte, epoll_wait_byte, epoll_pwait_byte, epoll_pwait2_byte};
+  void (*calls[])(void*) = {preadv2_byte, read_byte,       readv_byte,       recvfrom_byte,
+                            recvmsg_byte, poll_byte,       ppoll_byte,       select_byte,
+                            pselect_byte, epoll_wait_byte, epoll_pwait_byte, epoll_pwait2_byte};
   int ends[2];
   open_pair(SOCK_STREAM, ends);
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) meet(calls[i], write_byte, ends);
@@ -143,6 +149,11 @@ static void writev_large(void* ends) {
   CHECK_EQ(syscall(SYS_writev, ((int*)ends)[kWriteEnd], &list, 1L), (long)kLarge);
 }
 
+static void pwritev2_large(void* ends) {
+  struct iovec list = {large, kLarge};
+  CHECK_EQ(syscall(SYS_pwritev2, ((int*)ends)[kWriteEnd], &list, 1L, -1L, 0L, 0L), (long)kLarge);
+}
+
 static void sendto_large(void* ends) {
   CHECK_EQ(syscall(SYS_sendto, ((int*)ends)[kWriteEnd], large, (long)kLarge, 0L, NULL, 0L), (long)kLarge);
 }
@@ -154,7 +165,7 @@ static void sendmsg_large(void* ends) {
 }
 
 CASE(output) {
-  void (*calls[])(void*) = {write_by_number, writev_large, sendto_large, sendmsg_large};
+  void (*calls[])(void*) = {pwritev2_large, write_by_number, writev_large, sendto_large, sendmsg_large};
   int ends[2];
   open_pair(SOCK_STREAM, ends);
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) meet(calls[i], drain_large, ends);

@@ -1,4 +1,4 @@
-// System calls by number that wait for a message, a child or a signal; and those on files.
+// System calls by number that wait for a message, a child, a signal or a pipe; and those on files.
 #include <fcntl.h>
 #include <mqueue.h>
 #include <signal.h>
@@ -7,9 +7,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include "tests/support/case.h"
+#include "tests/support/sockets.h"
 
 enum { kMaskSize = 8 };  // the kernel's signal mask
 
@@ -104,6 +106,51 @@ static void send_signal(void* unused) {
 
 CASE(signals) { meet(take_signal, send_signal, NULL); }
 
+// Through a pipe: what comes out of it goes into the other one.
+struct Pipes {
+  int from[2], to[2];
+};
+
+static void put(void* argument) { CHECK_EQ(write(((struct Pipes*)argument)->from[kWriteEnd], "x", 1), 1); }
+
+static void take(struct Pipes* pipes, int from) {
+  char byte = 0;
+  CHECK_EQ(read(from, &byte, 1), 1);
+  CHECK_EQ(byte, 'x');
+  check_blocking(pipes->from[kReadEnd]);
+}
+
+static void splice_byte(void* argument) {
+  struct Pipes* pipes = argument;
+  CHECK_EQ(syscall(SYS_splice, pipes->from[kReadEnd], NULL, pipes->to[kWriteEnd], NULL, 10L, 0L), 1);
+  take(pipes, pipes->to[kReadEnd]);
+}
+
+static void tee_byte(void* argument) {
+  struct Pipes* pipes = argument;
+  CHECK_EQ(syscall(SYS_tee, pipes->from[kReadEnd], pipes->to[kWriteEnd], 10L, 0L), 1);
+  take(pipes, pipes->to[kReadEnd]);
+  take(pipes, pipes->from[kReadEnd]);
+}
+
+static void vmsplice_byte(void* argument) {
+  struct Pipes* pipes = argument;
+  char into = 0;
+  struct iovec list = {&into, 1};
+  CHECK_EQ(syscall(SYS_vmsplice, pipes->from[kReadEnd], &list, 1L, 0L), 1);
+  CHECK_EQ(into, 'x');
+}
+
+CASE(pipes) {
+  void (*calls[])(void*) = {splice_byte, tee_byte, vmsplice_byte};
+  struct Pipes pipes;
+  open_pipe(pipes.from);
+  open_pipe(pipes.to);
+  for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) meet(calls[i], put, &pipes);
+  close_both(pipes.from);
+  close_both(pipes.to);
+}
+
 // What is quick here shows only that the arguments arrive.
 static void* use_files(void* unused) {
   char name[] = "/tmp/evergreen-syscall-XXXXXX";
@@ -116,6 +163,19 @@ static void* use_files(void* unused) {
   CHECK_EQ(syscall(SYS_flock, fd, (long)LOCK_EX), 0);
   CHECK_EQ(syscall(SYS_fsync, fd), 0);
   CHECK_EQ(syscall(SYS_fdatasync, fd), 0);
+  char text[8] = "";
+  struct iovec list = {text, 2};
+  CHECK_EQ(syscall(SYS_pwrite64, fd, "abcdef", 6L, 1L), 6);
+  CHECK_EQ(syscall(SYS_pread64, fd, text, 3L, 2L), 3);
+  CHECK_TEXT(text, "bcd");
+  CHECK_EQ(syscall(SYS_pwritev, fd, &list, 1L, 4L, 0L), 2);
+  list.iov_len = 3;
+  CHECK_EQ(syscall(SYS_preadv, fd, &list, 1L, 3L, 0L), 3);
+  CHECK_TEXT(text, "cbc");
+  loff_t from = 3, to = 20;
+  CHECK_EQ(syscall(SYS_copy_file_range, fd, &from, fd, &to, 3L, 0L), 3);
+  CHECK_EQ(to, 23);
+  CHECK_EQ(syscall(SYS_sendfile, fd, fd, &from, 1L), 1);
   CHECK_EQ(syscall(SYS_sync_file_range, fd, 0L, 0L, (long)SYNC_FILE_RANGE_WRITE), 0);
   CHECK_EQ(syscall(SYS_syncfs, fd), 0);
   CHECK_EQ(close(fd), 0);
