@@ -31,13 +31,6 @@ int duplicated_to(int from, int to, Dup dup) noexcept {
   return duplicated(closes ? note_gone_around(to, dup) : dup());
 }
 
-// The close inside libc's function passes no shim.
-template <class Close>
-auto stream_gone_around(FILE* stream, Close close) {
-  if (!started() || stream == nullptr) return close();
-  return note_gone_around(fileno(stream), close);
-}
-
 // In pieces, where descriptors of ours lie in between.
 int close_range_around_ours(unsigned first, unsigned last, int flags) noexcept {
   for (unsigned fd = first; fd <= std::min<unsigned>(last, guarded_limit - 1); ++fd) {
@@ -87,24 +80,6 @@ SHIM int close(int fd) {
 }
 
 SHIM int __close(int fd) { return close(fd); }
-
-SHIM int fclose(FILE* stream) {
-  return stream_gone_around(stream, [=] { return real.fclose(stream); });
-}
-
-// Waits for the child, inside libc: on a kernel thread of its own.
-SHIM int pclose(FILE* stream) {
-  if (started() && stream != nullptr) note_gone(fileno(stream));
-  return offloaded([=] { return real.pclose(stream); });
-}
-
-SHIM FILE* freopen(const char* path, const char* mode, FILE* stream) {
-  return stream_gone_around(stream, [=] { return real.freopen(path, mode, stream); });
-}
-
-SHIM FILE* freopen64(const char* path, const char* mode, FILE* stream) {
-  return stream_gone_around(stream, [=] { return real.freopen64(path, mode, stream); });
-}
 
 SHIM int close_range(unsigned first, unsigned last, int flags) noexcept {
   const bool closes = (flags & static_cast<int>(CLOSE_RANGE_CLOEXEC)) == 0 && first <= last;

@@ -15,6 +15,8 @@
 extern "C" {
 // NOLINTBEGIN(readability-identifier-naming)
 [[noreturn]] void __chk_fail() noexcept;
+void _IO_list_lock();
+void _IO_list_unlock();
 void __pthread_register_cancel(__pthread_unwind_buf_t* buffer);
 void __pthread_unregister_cancel(__pthread_unwind_buf_t* buffer);
 ssize_t __read_chk(int fd, void* buffer, size_t size, size_t buffer_size);

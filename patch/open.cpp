@@ -1,24 +1,18 @@
 // open: what blocks in it is a FIFO with nobody at its other end, or a device. A regular file does not, so the path is
 // looked at first.
 
-#include <fcntl.h>
-#include <sys/stat.h>
+#include "patch/open.h"
 
 #include "patch/fd_traits.h"
-#include "patch/offload.h"
 
 namespace evergreen::patch {
-namespace {
 
-// Whether these flags let the call wait for anything, and for an existing file that is no directory.
-bool may_wait(int flags) noexcept {
+bool open_may_wait(int flags) noexcept {
   constexpr int new_file = O_CREAT | O_EXCL;
   return (flags & (O_NONBLOCK | O_PATH | O_DIRECTORY)) == 0 && (flags & new_file) != new_file;
 }
 
-// The S_IFMT bits of what the call would open; 0 where it is not there. errno is kept. A file that is replaced before
-// it is opened costs speed, not correctness: the monitor takes the hub.
-mode_t kind_of(int directory, const char* path, int flags) noexcept {
+mode_t kind_to_open(int directory, const char* path, int flags) noexcept {
   const int saved = errno;
   struct stat status {};
   const int result = fstatat(directory, path, &status, (flags & O_NOFOLLOW) != 0 ? AT_SYMLINK_NOFOLLOW : 0);
@@ -26,21 +20,7 @@ mode_t kind_of(int directory, const char* path, int flags) noexcept {
   return result == 0 ? status.st_mode & S_IFMT : 0;
 }
 
-template <class Open>
-int open_or_offload(int directory, const char* path, int flags, Open open) {
-  if (!on_greenlet() || !may_wait(flags)) return open();
-  switch (kind_of(directory, path, flags)) {
-    case S_IFIFO:
-      return (flags & O_ACCMODE) == O_RDWR ? open() : offloaded(open);  // with O_RDWR it is its own other end
-    case S_IFCHR:
-    case S_IFBLK: {  // most are quick, /dev/null for one
-      static constinit core::CallSite devices(core::CallSite::slow);
-      return offloaded(devices, open);
-    }
-    default:
-      return open();
-  }
-}
+namespace {
 
 template <class Open>
 int open_any(int directory, const char* path, int flags, Open open) {

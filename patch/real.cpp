@@ -103,6 +103,7 @@ struct Row {
 
 constexpr const char* newest = nullptr;
 
+#define INSIDE(name, version, how, follows)
 #define UNHOOKED(name, why)
 const Row rows[] = {
 #define HOOK(name, version, how, follows) {#name, version, &real.name},
@@ -125,6 +126,7 @@ constinit Real real = {
 #include "patch/hooks.def"
 #undef HOOK
 };
+#undef INSIDE
 #undef UNHOOKED
 
 }  // namespace evergreen::patch

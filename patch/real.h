@@ -55,9 +55,11 @@ auto plain(R (*)(A..., ...) noexcept) -> R (*)(A..., ...) noexcept;
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // pthread_yield
 struct Real {
 #define HOOK(name, version, how, follows) decltype(plain(&::name)) name;
+#define INSIDE(name, version, how, follows)
 #define UNHOOKED(name, why)
 #include "patch/hooks.def"
 #undef HOOK
+#undef INSIDE
 #undef UNHOOKED
 };
 #pragma GCC diagnostic pop

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <utility>
 
 #include "greenlet/fatal.h"
 #include "greenlet/glibc_layout.h"
@@ -19,6 +20,8 @@
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
 #include "patch/fd_traits.h"
+#include "patch/inside.h"
+#include "patch/libc_private.h"
 #include "patch/once.h"
 #include "patch/own_descriptors.h"
 #include "patch/shared_memory.h"
@@ -46,14 +49,21 @@ void begin_process() {
   make_wait_table();
 }
 
+// libc's fork takes locks after the last handler. It must not park for them: it holds ours. The lock of the list of
+// streams, which fflush(NULL) may hold for long, is had before; libc gives it back in the child by itself.
+thread_local bool was_in_runtime;
+
 void before_fork() {
   if (!started()) return;
+  _IO_list_lock();
+  was_in_runtime = std::exchange(core::in_runtime, true);
   lock_static_tls();
   StackPool::lock_all();
   lock_shared_memory();
 }
 
 void release_locks() {
+  core::in_runtime = was_in_runtime;
   unlock_shared_memory();
   StackPool::unlock_all();
   unlock_static_tls();
@@ -62,6 +72,7 @@ void release_locks() {
 void in_forking_parent() {
   if (!started()) return;
   release_locks();
+  _IO_list_unlock();
   note_shared();
 }
 
@@ -98,6 +109,7 @@ core::Hub* try_start() noexcept {
   try {
     begin_process();
     read_default_attributes();
+    replace_inside_libc();
     the_hub = &core::Hub::start(main_thread());
     restart_after_forks();
   } catch (const std::exception& error) {

@@ -11,8 +11,9 @@ namespace evergreen::patch {
 // One greenlet's (or plain kernel thread's) place in the table; lives on its stack while it waits.
 struct Sleeper : Link<Sleeper> {
   enum class Kind : unsigned char { lock, reader, semaphore, futex, claim };
+  static constexpr std::uint32_t all_bits = ~std::uint32_t{0};
 
-  Sleeper(const void* address, Kind kind, std::uint32_t bits = 0)
+  Sleeper(const void* address, Kind kind, std::uint32_t bits = all_bits)
       : address(address), kind(kind), bits(bits), greenlet(core::current_or_thread()) {}
 
   const void* const address;
