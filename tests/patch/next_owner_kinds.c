@@ -213,7 +213,7 @@ CASE(popen) {
   CHECK(mkdtemp(directory));
   snprintf(command, sizeof command, "exec cat %s/fifo", directory);
   CHECK_EQ(mkfifo(command + strlen("exec cat "), 0600), 0);
-  int fifo = open(command + strlen("exec cat "), O_RDWR);
+  int fifo = open(command + strlen("exec cat "), O_RDWR | O_CLOEXEC);  // or cat would hold it, too
   const int number = abandoned_number();
   FILE* stream = popen(command, "r");
   CHECK(stream);
