@@ -3,12 +3,18 @@
 #include "patch/blocking.h"
 #include "patch/clock.h"
 #include "patch/poll_wait.h"
+#include "patch/user_memory.h"
 
 namespace evergreen::patch {
 namespace {
 
+// With the mask, for which the kernel may have an error.
+int ask(int epoll, epoll_event* events, int most, const sigset_t* mask) {
+  return mask == nullptr ? real.epoll_wait(epoll, events, most, 0) : real.epoll_pwait(epoll, events, most, 0, mask);
+}
+
 // epoll_pwait with a zero timeout delivers no signal that its mask lets through; ppoll does. -1 with EINTR then.
-int let_signals_in(int epoll, const sigset_t* mask) noexcept {
+int let_signals_in(int epoll, const sigset_t* mask) {
   if (mask == nullptr) return 0;
   pollfd state{epoll, POLLIN, 0};
   constexpr timespec at_once{};
@@ -19,7 +25,7 @@ int let_signals_in(int epoll, const sigset_t* mask) noexcept {
 int epoll_until(int epoll, epoll_event* events, int most, const sigset_t* mask, const char* why, Deadline deadline) {
   const KeepErrno keep;
   for (;;) {
-    const int ready = real.epoll_wait(epoll, events, most, 0);
+    const int ready = ask(epoll, events, most, mask);
     if (ready != 0) return keep(ready);
     if (deadline.has_passed()) return keep(0);
     if (let_signals_in(epoll, mask) < 0) return -1;
@@ -44,4 +50,15 @@ SHIM int epoll_wait(int epoll, epoll_event* events, int most, int timeout) {
 SHIM int epoll_pwait(int epoll, epoll_event* events, int most, int timeout, const sigset_t* mask) {
   if (!on_greenlet() || timeout == 0) return real.epoll_pwait(epoll, events, most, timeout, mask);
   return epoll_until(epoll, events, most, mask, "epoll_pwait", deadline_in_milliseconds(timeout));
+}
+
+// Waits for events. Cancellation point. A signal ends it.
+SHIM int epoll_pwait2(int epoll, epoll_event* events, int most, const timespec* timeout, const sigset_t* mask) {
+  const auto call = [=] { return real.epoll_pwait2(epoll, events, most, timeout, mask); };
+  if (!on_greenlet()) return call();
+  if (timeout == nullptr) return epoll_until(epoll, events, most, mask, "epoll_pwait2", Deadline::never());
+  const bool waits = is_readable(timeout, sizeof *timeout) && is_valid(*timeout) && timeout->tv_sec >= 0 &&
+                     (timeout->tv_sec != 0 || timeout->tv_nsec != 0);
+  if (!waits) return call();
+  return epoll_until(epoll, events, most, mask, "epoll_pwait2", Deadline::in(length_of(*timeout)));
 }

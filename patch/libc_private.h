@@ -53,6 +53,7 @@ int __open64(const char* path, int flags, ...);
 int __poll(pollfd* fds, nfds_t count, int timeout);
 int __select(int count, fd_set* read, fd_set* write, fd_set* except, timeval* timeout);
 int __nanosleep(const timespec* length, timespec* remaining);
+int __sigsuspend(const sigset_t* mask);
 int __sched_yield() noexcept;
 int __sched_getscheduler(pid_t id) noexcept;
 int __sched_setscheduler(pid_t id, int policy, const sched_param* parameters) noexcept;

@@ -1,14 +1,18 @@
 #include "patch/own_descriptors.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/timerfd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
+#include <cstdlib>
 
 #include "patch/fd_traits.h"
 #include "patch/shim.h"
@@ -38,7 +42,34 @@ int made(int fd) noexcept {
   return fd;
 }
 
+// Calls function(fd) for each open descriptor, in any order. errno is not kept.
+template <class Function>
+void for_each_descriptor(Function function) noexcept {
+  const int directory = real.open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  alignas(dirent64) char buffer[4096];
+  for (ssize_t size; (size = getdents64(directory, buffer, sizeof buffer)) > 0;) {
+    for (ssize_t at = 0; at < size;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(buffer + at);
+      const int fd = std::atoi(entry->d_name);  // "." and "..": 0
+      if (fd != directory) function(fd);
+      at += entry->d_reclen;
+    }
+  }
+  if (directory >= 0) real.close(directory);
+}
+
 }  // namespace
+
+int count_for_kernel(int count) noexcept {
+  if (count <= FD_SETSIZE) return count;
+  const int saved = errno;
+  int highest = FD_SETSIZE - 1;
+  for_each_descriptor([&](int fd) {
+    if (!is_guarded(fd)) highest = std::max(highest, fd);
+  });
+  errno = saved;
+  return std::min(count, highest + 1);
+}
 
 void guard_descriptor(int fd) noexcept {
   if (fd >= 0 && fd < guarded_limit) word_of(fd).fetch_or(bit_of(fd));
@@ -89,3 +120,11 @@ SHIM int epoll_create1(int flags) noexcept { return made(real.epoll_create1(flag
 SHIM int eventfd(unsigned count, int flags) noexcept { return made(real.eventfd(count, flags)); }
 
 SHIM int timerfd_create(clockid_t clock, int flags) noexcept { return made(real.timerfd_create(clock, flags)); }
+
+// libev takes these errors for a bug of its user and ends the program. But another thread may have closed the
+// descriptor behind our back, or it is an epoll instance too deep. ENOSPC it reports (Descriptors).
+SHIM int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
+  const int result = real.epoll_ctl(epoll, operation, fd, event);
+  if (result < 0 && core::in_runtime && (errno == EBADF || errno == ELOOP || errno == EINVAL)) errno = ENOSPC;
+  return result;
+}

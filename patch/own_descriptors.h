@@ -24,4 +24,9 @@ int move_out_of_the_way(int fd) noexcept;
 // -1.
 int move_out_of_the_way_or_close(int fd) noexcept;
 
+// The kernel looks at no more of select's sets than its table of descriptors is long, and programs rely on that: they
+// count to getdtablesize(). Ours make the table longer; so a count above FD_SETSIZE comes down to the program's own
+// highest descriptor. No other count is changed.
+int count_for_kernel(int count) noexcept;
+
 }  // namespace evergreen::patch

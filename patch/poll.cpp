@@ -1,15 +1,9 @@
 // poll and ppoll: ask without waiting, park on all descriptors, ask again. No system call a descriptor: the hub's
 // watchers stay started from call to call.
-//
-// libev knows readable and writable only. Entries that want something else (POLLPRI, POLLRDHUP alone, errors alone) are
-// put into an epoll instance with exactly their events, and that one is waited for.
-
-#include <sys/epoll.h>
 
 #include <memory>
 #include <new>
 
-#include "hub/core/closing.h"
 #include "hub/core/wait_fd.h"
 #include "patch/clock.h"
 #include "patch/poll_wait.h"
@@ -19,72 +13,36 @@ namespace evergreen::patch {
 namespace {
 
 constexpr short reads = POLLIN | POLLRDNORM, writes = POLLOUT | POLLWRNORM | POLLWRBAND;
-constexpr short implied = POLLRDHUP;  // by readable
+constexpr short errors = POLLERR | POLLHUP | POLLNVAL;  // told unasked
 
-bool is_plain(const pollfd& entry) noexcept {
-  const bool needs_more = (entry.events & ~(reads | writes | implied)) != 0;
-  return !needs_more && (entry.events & (reads | writes)) != 0 &&
-         ((entry.events & implied) == 0 || (entry.events & reads) != 0);
+// Errors wake who reads or writes anyhow; and a half-closed connection is readable.
+core::FdInterest interest_of(const pollfd& entry, short unasked) noexcept {
+  const bool read = (entry.events & reads) != 0, write = (entry.events & writes) != 0;
+  const int implied = errors | reads | writes | (read ? POLLRDHUP : 0);
+  const int special = (entry.events & ~implied) | (read || write ? 0 : unasked);
+  return {entry.fd, read, write, static_cast<std::uint16_t>(special)};  // the bits of poll are those of epoll
 }
 
-// An epoll instance for the entries that are not plain.
-class Special {
- public:
-  Special() = default;
-  ~Special() {
-    if (epoll_ < 0) return;
-    const core::Closing closing(epoll_);
-    real.close(epoll_);
-  }
-  Special(const Special&) = delete;
-  Special& operator=(const Special&) = delete;
-
-  // Entry `i` of fds. Returns whether an event of it will be seen: not where descriptors or memory are short.
-  bool add(const pollfd* fds, nfds_t i) noexcept {
-    if (epoll_ < 0 && (epoll_ = real.epoll_create1(EPOLL_CLOEXEC)) < 0) return false;
-    epoll_event event{};
-    event.events = static_cast<std::uint16_t>(fds[i].events);
-    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fds[i].fd, &event) == 0) return true;
-    if (errno == EPERM) return true;  // a regular file, or the like: never has such an event
-    if (errno != EEXIST) return false;
-    for (nfds_t j = 0; j < i; ++j) {  // twice in the set: for the events of both
-      if (fds[j].fd == fds[i].fd && !is_plain(fds[j])) event.events |= static_cast<std::uint16_t>(fds[j].events);
-    }
-    return epoll_ctl(epoll_, EPOLL_CTL_MOD, fds[i].fd, &event) == 0;
-  }
-
-  [[nodiscard]] int fd() const noexcept { return epoll_; }
-
- private:
-  int epoll_ = -1;
-};
-
-void wait_with(core::FdInterest* interests, const pollfd* fds, nfds_t count, const char* why, Deadline deadline) {
-  Special special;
+void wait_with(core::FdInterest* interests, const pollfd* fds, nfds_t count, short unasked, const char* why,
+               Deadline deadline) {
   std::size_t used = 0;
   for (nfds_t i = 0; i < count; ++i) {
-    if (fds[i].fd < 0) continue;
-    if (is_plain(fds[i])) {
-      interests[used++] = {fds[i].fd, (fds[i].events & reads) != 0, (fds[i].events & writes) != 0};
-    } else if (!special.add(fds, i)) {
-      deadline = std::min(deadline, Deadline::in(std::chrono::milliseconds(1)));  // look again soon
-    }
+    if (fds[i].fd >= 0) interests[used++] = interest_of(fds[i], unasked);
   }
-  if (special.fd() >= 0) interests[used++] = {special.fd(), true, false};
   core::wait_any_fd({interests, used}, why, deadline);
 }
 
 }  // namespace
 
-int wait_for_any(const pollfd* fds, nfds_t count, const char* why, Deadline deadline) noexcept {
+int wait_for_any(const pollfd* fds, nfds_t count, short unasked, const char* why, Deadline deadline) noexcept {
   core::FdInterest few[16];
-  if (count < std::size(few)) {
-    wait_with(few, fds, count, why, deadline);
+  if (count <= std::size(few)) {
+    wait_with(few, fds, count, unasked, why, deadline);
     return 0;
   }
-  const std::unique_ptr<core::FdInterest[]> many(new (std::nothrow) core::FdInterest[count + 1]);
+  const std::unique_ptr<core::FdInterest[]> many(new (std::nothrow) core::FdInterest[count]);
   if (many == nullptr) return ENOMEM;
-  wait_with(many.get(), fds, count, why, deadline);
+  wait_with(many.get(), fds, count, unasked, why, deadline);
   return 0;
 }
 
@@ -107,7 +65,7 @@ int poll_until(pollfd* fds, nfds_t count, const sigset_t* mask, const char* why,
     const int ready = ask();
     if (ready != 0) return keep(ready);
     if (deadline.has_passed()) return keep(0);
-    if (const int error = wait_for_any(fds, count, why, slice(deadline, mask))) return fail(error);
+    if (const int error = wait_for_any(fds, count, errors, why, slice(deadline, mask))) return fail(error);
   }
 }
 

@@ -8,9 +8,10 @@
 
 namespace evergreen::patch {
 
-// Parks until one of `fds` may have one of its events, or the deadline has passed. Precondition: on_greenlet(), and
-// poll(fds, count, 0) has just said that nothing is ready. Returns 0, or an errno value.
-int wait_for_any(const pollfd* fds, nfds_t count, const char* why, Deadline deadline) noexcept;
+// Parks until one of `fds` may have one of its events, or one of those in `unasked`, or the deadline has passed.
+// Precondition: on_greenlet(), and poll(fds, count, 0) has just said that nothing is ready. Returns 0, or an errno
+// value.
+int wait_for_any(const pollfd* fds, nfds_t count, short unasked, const char* why, Deadline deadline) noexcept;
 
 // With a signal mask of its own (ppoll, pselect, epoll_pwait) a call must end when a signal comes that the mask lets
 // through. The kernel keeps that signal pending until it is asked with that mask; so waits are cut into slices after

@@ -1,52 +1,66 @@
 // select and pselect, by the same way as poll: the sets are asked with a zero timeout, and waited for as pollfds.
 
 #include <string.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <memory>
 #include <new>
 
 #include "patch/clock.h"
+#include "patch/own_descriptors.h"
 #include "patch/poll_wait.h"
 #include "patch/shim.h"
+#include "patch/user_memory.h"
 
 namespace evergreen::patch {
 namespace {
 
-// The three sets of a call: as the program gave them, a copy that the kernel changes, and as pollfds.
+constexpr timespec at_once{};
+constexpr time_t longest_time = 4'000'000'000;  // seconds
+
+bool can_be_read(const void* memory, std::size_t size) noexcept {
+  constexpr std::size_t piece = 4096;
+  for (std::size_t done = 0; done < size; done += piece) {
+    if (!is_readable(static_cast<const char*>(memory) + done, std::min(piece, size - done))) return false;
+  }
+  return true;
+}
+
+// The three sets of a call: the program's, as it gave them, and a copy that the kernel changes; and all as pollfds.
 class Sets {
  public:
-  Sets(int count, fd_set* read, fd_set* write, fd_set* except) noexcept : given_{read, write, except} {
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    count_ = static_cast<int>(std::min<rlim_t>(static_cast<rlim_t>(count), limit.rlim_cur));
-    words_ = (static_cast<std::size_t>(count_) + 63) / 64;
-    copy_.reset(new (std::nothrow) unsigned long[3 * words_ + 1]);
+  Sets(int count, fd_set* read, fd_set* write, fd_set* except) noexcept
+      : count_(count), words_((static_cast<std::size_t>(count) + 63) / 64), programs_{read, write, except} {
+    memory_.reset(new (std::nothrow) unsigned long[2 * 3 * words_ + 1]);
     pollfds_.reset(new (std::nothrow) pollfd[static_cast<std::size_t>(count_) + 1]);
   }
 
-  [[nodiscard]] bool have_memory() const noexcept { return copy_ != nullptr && pollfds_ != nullptr; }
+  [[nodiscard]] bool have_memory() const noexcept { return memory_ != nullptr && pollfds_ != nullptr; }
 
-  // select with a zero timeout, on a copy: the kernel clears what is not ready.
-  int ask(const sigset_t* mask) noexcept {
-    for (int i = 0; i < 3; ++i) {
-      if (given_[i] != nullptr) memcpy(copy(i), given_[i], words_ * sizeof(unsigned long));
-    }
-    constexpr timespec at_once{};
-    return real.pselect(count_, copy(0), copy(1), copy(2), &at_once, mask);
+  // Remembers what the program gave. False where that cannot be read.
+  bool remember() noexcept {
+    return for_each([this](int i) {
+      if (!can_be_read(programs_[i], size())) return false;
+      memcpy(given(i), programs_[i], size());
+      return true;
+    });
   }
 
-  void give_back() noexcept {
-    for (int i = 0; i < 3; ++i) {
-      if (given_[i] != nullptr) memcpy(given_[i], copy(i), words_ * sizeof(unsigned long));
-    }
+  // With a zero timeout, first on the program's own sets: where the kernel cannot read or write them, it says so. Where
+  // nothing is ready it clears them, as they must be when the time runs out.
+  int ask_first(const sigset_t* mask) {
+    return real.pselect(count_, programs_[0], programs_[1], programs_[2], &at_once, mask);
   }
 
-  void clear() noexcept {
-    for (fd_set* set : given_) {
-      if (set != nullptr) memset(set, 0, words_ * sizeof(unsigned long));
-    }
+  int ask_again(const sigset_t* mask) {
+    for_each([this](int i) { return memcpy(copy(i), given(i), size()) != nullptr; });
+    fd_set* sets[3];
+    for (int i = 0; i < 3; ++i) sets[i] = programs_[i] == nullptr ? nullptr : reinterpret_cast<fd_set*>(copy(i));
+    const int ready = real.pselect(count_, sets[0], sets[1], sets[2], &at_once, mask);
+    // What is ready; or, if the call fails, what was given.
+    if (ready != 0)
+      for_each([&](int i) { return memcpy(programs_[i], ready > 0 ? copy(i) : given(i), size()) != nullptr; });
+    return ready;
   }
 
   int wait(const char* why, Deadline deadline) noexcept {
@@ -55,27 +69,33 @@ class Sets {
       const int events = (has(0, fd) ? POLLIN : 0) | (has(1, fd) ? POLLOUT : 0) | (has(2, fd) ? POLLPRI : 0);
       if (events != 0) pollfds_[used++] = {fd, static_cast<short>(events), 0};
     }
-    return wait_for_any(pollfds_.get(), used, why, deadline);
+    return wait_for_any(pollfds_.get(), used, 0, why, deadline);
   }
 
  private:
-  fd_set* copy(int i) const noexcept {
-    return given_[i] == nullptr ? nullptr
-                                : reinterpret_cast<fd_set*>(copy_.get() + static_cast<std::size_t>(i) * words_);
-  }
-  // Not FD_ISSET: a set may be larger than FD_SETSIZE, and fortified code checks that.
-  bool has(int i, int fd) const noexcept {
-    if (given_[i] == nullptr) return false;
-    unsigned long word;
-    memcpy(&word, reinterpret_cast<const char*>(given_[i]) + static_cast<std::size_t>(fd / 64) * sizeof word,
-           sizeof word);
-    return (word >> (fd % 64) & 1) != 0;
+  // Calls function(i) for each set that the program gave, until it returns false.
+  template <class Function>
+  bool for_each(Function function) noexcept {
+    for (int i = 0; i < 3; ++i) {
+      if (programs_[i] != nullptr && !function(i)) return false;
+    }
+    return true;
   }
 
-  fd_set* given_[3];
-  int count_;
-  std::size_t words_;
-  std::unique_ptr<unsigned long[]> copy_;
+  [[nodiscard]] std::size_t size() const noexcept { return words_ * sizeof(unsigned long); }
+  [[nodiscard]] unsigned long* given(int i) const noexcept {
+    return memory_.get() + static_cast<std::size_t>(i) * words_;
+  }
+  [[nodiscard]] unsigned long* copy(int i) const noexcept { return given(i + 3); }
+  // Not FD_ISSET: a set may be larger than FD_SETSIZE, and fortified code checks that.
+  [[nodiscard]] bool has(int i, int fd) const noexcept {
+    return programs_[i] != nullptr && (given(i)[fd / 64] >> (fd % 64) & 1) != 0;
+  }
+
+  const int count_;
+  const std::size_t words_;
+  fd_set* const programs_[3];
+  std::unique_ptr<unsigned long[]> memory_;
   std::unique_ptr<pollfd[]> pollfds_;
 };
 
@@ -84,16 +104,14 @@ int select_until(int count, fd_set* read, fd_set* write, fd_set* except, const s
   const KeepErrno keep;
   Sets sets(count, read, write, except);
   if (!sets.have_memory()) return fail(ENOMEM);
-  for (;;) {
-    const int ready = sets.ask(mask);
-    if (ready > 0) sets.give_back();
-    if (ready != 0) return keep(ready);
-    if (deadline.has_passed()) {
-      sets.clear();
-      return keep(0);
-    }
+  const bool readable = sets.remember();
+  int ready = sets.ask_first(mask);
+  if (!readable) return keep(ready);
+  while (ready == 0 && !deadline.has_passed()) {
     if (const int error = sets.wait(why, slice(deadline, mask))) return fail(error);
+    ready = sets.ask_again(mask);
   }
+  return keep(ready);
 }
 
 }  // namespace
@@ -104,20 +122,20 @@ using namespace evergreen::patch;
 
 // Waits for events. Cancellation point. A signal ends it. Linux writes the time that is left into `timeout`.
 SHIM int select(int count, fd_set* read, fd_set* write, fd_set* except, timeval* timeout) {
+  if (started()) count = count_for_kernel(count);
   const bool at_once = timeout != nullptr && timeout->tv_sec == 0 && timeout->tv_usec == 0;
   const bool invalid = count < 0 || (timeout != nullptr && (timeout->tv_sec < 0 || timeout->tv_usec < 0));
   if (!on_greenlet() || at_once || invalid) return real.select(count, read, write, except, timeout);
-  const Deadline deadline = timeout == nullptr
-                                ? Deadline::never()
-                                : Deadline::in(std::chrono::seconds(std::min<time_t>(timeout->tv_sec, 9'000'000'000)) +
-                                               std::chrono::microseconds(timeout->tv_usec));
-  const int ready = select_until(count, read, write, except, nullptr, "select", deadline);
-  if (timeout != nullptr) {
-    const auto left =
-        std::max(std::chrono::duration_cast<std::chrono::microseconds>(deadline.when() - Deadline::Clock::now()),
-                 std::chrono::microseconds(0));
-    *timeout = {left.count() / 1'000'000, left.count() % 1'000'000};
+  if (timeout == nullptr || timeout->tv_sec > longest_time) {  // of which all is left
+    return select_until(count, read, write, except, nullptr, "select", Deadline::never());
   }
+  const Deadline deadline =
+      Deadline::in(std::chrono::seconds(timeout->tv_sec) + std::chrono::microseconds(timeout->tv_usec));
+  const int ready = select_until(count, read, write, except, nullptr, "select", deadline);
+  const auto left =
+      std::max(std::chrono::duration_cast<std::chrono::microseconds>(deadline.when() - Deadline::Clock::now()),
+               std::chrono::microseconds(0));
+  *timeout = {left.count() / 1'000'000, left.count() % 1'000'000};
   return ready;
 }
 
@@ -128,6 +146,7 @@ SHIM int __select(int count, fd_set* read, fd_set* write, fd_set* except, timeva
 // Waits for events. Cancellation point. A signal ends it.
 SHIM int pselect(int count, fd_set* read, fd_set* write, fd_set* except, const timespec* timeout,
                  const sigset_t* mask) {
+  if (started()) count = count_for_kernel(count);
   if (!on_greenlet() || count < 0 || (timeout != nullptr && (!is_valid(*timeout) || timeout->tv_sec < 0))) {
     return real.pselect(count, read, write, except, timeout, mask);
   }

@@ -3,7 +3,7 @@
 
 #include "hub/core/wait_fd.h"
 #include "patch/clock.h"
-#include "patch/shim.h"
+#include "patch/offload.h"
 
 namespace evergreen::patch {
 namespace {
@@ -16,7 +16,7 @@ bool is_wall_clock(clockid_t clock) noexcept {
     case CLOCK_TAI:
       return true;
     default:
-      return false;  // CPU clocks, alarms, what does not exist: libc knows
+      return false;  // CPU clocks, alarms, what does not exist: the kernel knows
   }
 }
 
@@ -55,9 +55,9 @@ using namespace evergreen::patch;
 
 // Sleeps. Cancellation point. A signal ends it.
 SHIM int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* remaining) {
-  if (!on_greenlet() || !is_wall_clock(clock) || (flags & ~TIMER_ABSTIME) != 0 || !is_usable(time)) {
-    return real.clock_nanosleep(clock, flags, time, remaining);
-  }
+  const auto call = [=] { return real.clock_nanosleep(clock, flags, time, remaining); };
+  if (!on_greenlet() || !is_usable(time)) return call();
+  if (!is_wall_clock(clock)) return offloaded(call);
   if ((flags & TIMER_ABSTIME) != 0) {
     sleep_until_clock_shows(clock, *time);
   } else {

@@ -6,155 +6,13 @@
 #include <array>
 #include <cstdarg>
 #include <iterator>
-#include <type_traits>
 #include <utility>
 
-#include "patch/clock.h"
-#include "patch/fd_traits.h"
-#include "patch/futex.h"
-#include "patch/shim.h"
+#include "patch/raw_calls.h"
 #include "patch/thread_id.h"
-#include "patch/user_memory.h"
 
 namespace evergreen::patch {
 namespace {
-
-using Arguments = const std::array<long, 6>&;
-using Handler = long (*)(Arguments) noexcept;
-
-template <class To>
-To argument(long value) noexcept {
-  if constexpr (std::is_pointer_v<To>) {
-    return reinterpret_cast<To>(value);
-  } else {
-    return static_cast<To>(value);
-  }
-}
-
-template <class Result, class... To, std::size_t... i>
-long call(Result (*function)(To...), Arguments given, std::index_sequence<i...>) noexcept {
-  const Result result = function(argument<To>(given[i])...);
-  if constexpr (std::is_pointer_v<Result>) {
-    return reinterpret_cast<long>(result);
-  } else {
-    return static_cast<long>(result);
-  }
-}
-
-template <class Result, class... To>
-long call(Result (*function)(To...), Arguments given) noexcept {
-  return call(function, given, std::index_sequence_for<To...>());
-}
-
-// A call that means the same to the kernel as to libc.
-template <auto function>
-long same(Arguments given) noexcept {
-  return call(function, given);
-}
-
-long ask_kernel(long number, Arguments given) noexcept {
-  return real.syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
-}
-
-// libc's function returns the error.
-long raw_clock_nanosleep(Arguments given) noexcept {
-  const int error = static_cast<int>(same<clock_nanosleep>(given));
-  return error == 0 ? 0 : fail(error);
-}
-
-// What libc makes of F_GETOWN is not what the kernel says.
-long raw_fcntl(Arguments given) noexcept {
-  if (static_cast<int>(given[1]) == F_GETOWN) return ask_kernel(SYS_fcntl, given);
-  return ::fcntl(static_cast<int>(given[0]), static_cast<int>(given[1]), given[2]);
-}
-
-long raw_ioctl(Arguments given) noexcept {
-  return ::ioctl(static_cast<int>(given[0]), static_cast<unsigned long>(given[1]), given[2]);
-}
-
-long raw_mremap(Arguments given) noexcept {
-  return reinterpret_cast<long>(::mremap(argument<void*>(given[0]), static_cast<std::size_t>(given[1]),
-                                         static_cast<std::size_t>(given[2]), static_cast<int>(given[3]),
-                                         argument<void*>(given[4])));
-}
-
-// A call that makes a descriptor, and that libc's own function passes on as it is.
-template <long number>
-long makes_descriptor(Arguments given) noexcept {
-  const long fd = ask_kernel(number, given);
-  note_new(static_cast<int>(fd));
-  return fd;
-}
-
-// On a descriptor that there is it only sets another mask.
-template <long number>
-long raw_signalfd(Arguments given) noexcept {
-  return static_cast<int>(given[0]) == -1 ? makes_descriptor<number>(given) : ask_kernel(number, given);
-}
-
-constexpr long kernel_mask_size = 8;  // of a signal mask; libc's is longer
-
-bool is_mask(long mask, long size) noexcept { return mask == 0 || size == kernel_mask_size; }
-
-bool is_timeout(const timespec* time) noexcept {
-  return time == nullptr || (is_readable(time, sizeof *time) && is_valid(*time) && time->tv_sec >= 0);
-}
-
-// The argument at that place is a thread's id, which translate() makes the kernel's.
-template <long number, std::size_t place, pid_t (*translate)(pid_t) noexcept>
-long with_kernel_id(Arguments given) noexcept {
-  std::array<long, 6> for_kernel = given;
-  for_kernel[place] = translate(static_cast<pid_t>(given[place]));
-  return ask_kernel(number, for_kernel);
-}
-
-long raw_getpriority(Arguments given) noexcept {
-  return static_cast<int>(given[0]) == PRIO_PROCESS ? with_kernel_id<SYS_getpriority, 1, id_to_ask_about>(given)
-                                                    : ask_kernel(SYS_getpriority, given);
-}
-
-// Calls wait(), and gives back what is left of the timeout, which libc's functions keep to themselves.
-template <class Wait>
-long with_time_left(timespec* timeout, Wait wait) noexcept {
-  if (timeout == nullptr) return wait();
-  const Deadline deadline = Deadline::in(length_of(*timeout));
-  const long result = wait();
-  if (!deadline.is_never()) give_time(timeout, deadline.when() - Deadline::Clock::now());
-  return result;
-}
-
-long raw_ppoll(Arguments given) noexcept {
-  auto* timeout = argument<timespec*>(given[2]);
-  if (!on_greenlet() || !is_timeout(timeout) || !is_mask(given[3], given[4])) return ask_kernel(SYS_ppoll, given);
-  return with_time_left(timeout, [given] { return same<ppoll>(given); });
-}
-
-// The sixth argument points to the mask and its size.
-long raw_pselect(Arguments given) noexcept {
-  auto* timeout = argument<timespec*>(given[4]);
-  const auto* mask_and_size = argument<const long*>(given[5]);
-  const bool sound =
-      is_timeout(timeout) && (mask_and_size == nullptr || (is_readable(mask_and_size, 2 * sizeof *mask_and_size) &&
-                                                           is_mask(mask_and_size[0], mask_and_size[1])));
-  if (!on_greenlet() || !sound) return ask_kernel(SYS_pselect6, given);
-  std::array<long, 6> for_libc = given;
-  for_libc[5] = mask_and_size == nullptr ? 0 : mask_and_size[0];
-  return with_time_left(timeout, [for_libc] { return same<pselect>(for_libc); });
-}
-
-long raw_select(Arguments given) noexcept {
-  const auto* timeout = argument<const timeval*>(given[4]);
-  if (!on_greenlet() || (timeout != nullptr && !is_readable(timeout, sizeof *timeout))) {
-    return ask_kernel(SYS_select, given);
-  }
-  return same<select>(given);
-}
-
-long raw_epoll_pwait(Arguments given) noexcept {
-  return is_mask(given[4], given[5]) ? same<epoll_pwait>(given) : ask_kernel(SYS_epoll_pwait, given);
-}
-
-long raw_futex(Arguments given) noexcept { return futex(given[0], given[1], given[2], given[3], given[4], given[5]); }
 
 constexpr std::pair<long, Handler> handled[] = {
     {SYS_futex, raw_futex},
@@ -207,6 +65,31 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_pselect6, raw_pselect},
     {SYS_epoll_wait, same<epoll_wait>},
     {SYS_epoll_pwait, raw_epoll_pwait},
+    {SYS_epoll_pwait2, raw_epoll_pwait2},
+    // Files
+    {SYS_open, raw_open},
+    {SYS_openat, raw_openat},
+    {SYS_creat, same<creat>},
+    {SYS_flock, same<flock>},
+    {SYS_fsync, same<fsync>},
+    {SYS_fdatasync, same<fdatasync>},
+    {SYS_sync_file_range, same<sync_file_range>},
+    {SYS_syncfs, same<syncfs>},
+    {SYS_sync, raw_sync},
+    {SYS_msync, same<msync>},
+    // Message queues, semaphores
+    {SYS_mq_timedsend, same<mq_timedsend>},
+    {SYS_mq_timedreceive, same<mq_timedreceive>},
+    {SYS_msgsnd, same<msgsnd>},
+    {SYS_msgrcv, same<msgrcv>},
+    {SYS_semop, same<semop>},
+    {SYS_semtimedop, same<semtimedop>},
+    // Children, signals
+    {SYS_wait4, same<wait4>},
+    {SYS_waitid, raw_waitid},
+    {SYS_rt_sigtimedwait, raw_sigtimedwait},
+    {SYS_rt_sigsuspend, on_another_carrier<SYS_rt_sigsuspend>},
+    {SYS_pause, same<pause>},
     // Time
     {SYS_nanosleep, same<nanosleep>},
     {SYS_clock_nanosleep, raw_clock_nanosleep},

@@ -8,33 +8,12 @@
 
 #include "hub/core/wait_fd.h"
 #include "patch/block_or_look.h"
-#include "patch/fd_traits.h"
 #include "patch/offload.h"
-#include "patch/own_descriptors.h"
+#include "patch/own_descriptor.h"
 #include "patch/shim.h"
 
 namespace evergreen::patch {
 namespace {
-
-// A descriptor of our own that becomes readable when one child ends; out of the program's way.
-class ChildsEnd {
- public:
-  // Takes `fd`, which may be -1. Where no number is free out of the way it does without: is_open() is false.
-  explicit ChildsEnd(int fd) noexcept : fd_(move_out_of_the_way_or_close(fd)) {}
-  ~ChildsEnd() {
-    if (fd_ < 0) return;
-    unguard_descriptor(fd_);
-    note_gone_around(fd_, [this] { return real.close(fd_); });
-  }
-  ChildsEnd(const ChildsEnd&) = delete;
-  ChildsEnd& operator=(const ChildsEnd&) = delete;
-
-  [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
-  [[nodiscard]] int fd() const noexcept { return fd_; }
-
- private:
-  const int fd_;
-};
 
 // For what follows, call(more_options) is libc's call. It returns the child, 0 with WNOHANG if there is none yet, or -1
 // and errno.
@@ -42,7 +21,7 @@ class ChildsEnd {
 // Parks until call(WNOHANG) gives a result. The child may stop instead of ending, if it is traced: no descriptor tells
 // that, so looks by itself too, ever less often.
 template <class Call>
-pid_t park_until_end(const ChildsEnd& end, const char* why, Call call) {
+pid_t park_until_end(const OwnDescriptor& end, const char* why, Call call) {
   std::chrono::milliseconds patience(1);
   constexpr std::chrono::milliseconds longest(1000);
   for (;; patience = std::min(2 * patience, longest)) {
@@ -68,7 +47,7 @@ pid_t wait_for_end(pid_t child, const char* why, Call call) {
   const KeepErrno keep;
   const pid_t result = call(WNOHANG);
   if (result != 0) return keep(result);
-  const ChildsEnd end(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
+  const OwnDescriptor end(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
   return keep(end.is_open() ? park_until_end(end, why, call) : block_or_look_for_child(why, call));
 }
 
@@ -103,7 +82,7 @@ pid_t wait_for_pidfd(int fd, siginfo_t* information, int options, const char* wh
   const pid_t result = call(WNOHANG);
   if (result != 0) return keep(result);
   if (is_nonblocking(fd)) return keep(call(0));
-  const ChildsEnd end(real.fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  const OwnDescriptor end(real.fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!end.is_open()) return keep(block_or_look_for_child(why, call));
   return keep(park_until_end(end, why, waitid_call(P_PIDFD, static_cast<id_t>(end.fd()), information, options)));
 }

@@ -34,6 +34,12 @@ Loop::Loop(void (*on_wake)(void*), void* argument)
   });
   wake_.data = this;
   ev_async_start(loop_, &wake_);
+  // An error of a watcher turns up just before libev waits, which would then be for other events first.
+  ev_set_userdata(loop_, this);
+  const auto before_wait = [](struct ev_loop* loop) noexcept {
+    if (ev_pending_count(loop) != 0) static_cast<Loop*>(ev_userdata(loop))->wake();
+  };
+  ev_set_loop_release_cb(loop_, before_wait, nullptr);
 }
 
 Loop::~Loop() { ev_loop_destroy(loop_); }

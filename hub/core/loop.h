@@ -38,7 +38,7 @@ class FdWatcher {
  public:
   enum class Direction : unsigned char { read = EV_READ, write = EV_WRITE };
 
-  // `error`: libev could not watch it, the descriptor is closed; the watcher is stopped then.
+  // `error`: libev could not watch it: the descriptor is closed, or refused by the kernel. The watcher is stopped then.
   using Callback = void (*)(FdWatcher& watcher, void* argument, bool error);
 
   FdWatcher(int fd, Direction direction, Callback callback, void* argument) noexcept;
@@ -48,6 +48,7 @@ class FdWatcher {
   void start(Loop& loop) noexcept {
     if (!ev_is_active(&io_)) ev_io_start(loop.loop_, &io_);
   }
+  [[nodiscard]] int fd() const noexcept { return io_.fd; }
   [[nodiscard]] bool is_started() const noexcept { return ev_is_active(&io_); }
   void stop(Loop& loop) noexcept { ev_io_stop(loop.loop_, &io_); }
 

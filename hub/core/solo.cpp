@@ -70,7 +70,8 @@ int poll_until(pollfd* fds, nfds_t count, Deadline deadline) noexcept {
 // The last entry is the carrier's own.
 void fill(pollfd* fds, std::span<const FdInterest> interests, int kicked) noexcept {
   for (const FdInterest& interest : interests) {
-    const int events = (interest.read ? POLLIN : 0) | (interest.write ? POLLOUT : 0);
+    const int events =
+        (interest.read ? POLLIN : 0) | (interest.write ? POLLOUT : 0) | static_cast<std::uint16_t>(interest.special);
     *fds++ = {interest.fd, static_cast<short>(events), 0};
   }
   *fds = {kicked, POLLIN, 0};

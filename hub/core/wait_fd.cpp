@@ -34,6 +34,10 @@ Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const ch
   for (const FdInterest& interest : interests) {
     if (interest.read) add(interest.fd, Direction::read);
     if (interest.write) add(interest.fd, Direction::write);
+    if (interest.special != 0) {
+      waiters->greenlet = &self;
+      complete = descriptors.add_special(interest.fd, interest.special, *waiters++) && complete;
+    }
   }
   const Wake wake = complete ? park(self, why, deadline) : sleep_a_little(why, deadline);
   for (FdWaiter* waiter = first; waiter != waiters; ++waiter) Descriptors::remove(*waiter);
@@ -49,9 +53,10 @@ Wake wait_fd(int fd, Direction direction, const char* why, Deadline deadline) no
 }
 
 Wake wait_any_fd(std::span<const FdInterest> interests, const char* why, Deadline deadline) noexcept {
+  constexpr std::size_t most_each = 3;
   std::array<FdWaiter, 16> few;
-  if (interests.size() * 2 <= few.size()) return wait_any(interests, few.data(), why, deadline);
-  const std::unique_ptr<FdWaiter[]> many(new (std::nothrow) FdWaiter[interests.size() * 2]);
+  if (interests.size() * most_each <= few.size()) return wait_any(interests, few.data(), why, deadline);
+  const std::unique_ptr<FdWaiter[]> many(new (std::nothrow) FdWaiter[interests.size() * most_each]);
   if (many == nullptr) return sleep_a_little(why, deadline);
   return wait_any(interests, many.get(), why, deadline);
 }

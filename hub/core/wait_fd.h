@@ -1,6 +1,7 @@
 // Waiting for descriptors, from a greenlet.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include "hub/core/descriptors.h"
@@ -11,6 +12,7 @@ namespace evergreen::core {
 struct FdInterest {
   int fd;
   bool read, write;
+  std::uint32_t special = 0;  // further events of epoll_ctl(2), among them EPOLLERR and EPOLLHUP where they are wanted
 };
 
 // Park the running greenlet until `fd` may be ready (woken), the deadline has passed (timed_out) or fd was closed

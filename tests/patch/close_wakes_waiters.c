@@ -1,5 +1,8 @@
 // Preloaded only: close() of a descriptor wakes those who wait for it, with EBADF. (Natively they would wait for ever.)
+#include <fcntl.h>
+#include <mqueue.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 
 #include "tests/support/case.h"
@@ -162,4 +165,58 @@ CASE(all_ways_to_end_a_number) {
     close_both(ends);
     close_both(next);
   }
+}
+
+static void epoll_until_closed(void* epoll) {
+  struct epoll_event event;
+  CHECK_FAILS(epoll_wait(*(int*)epoll, &event, 1, -1), EBADF);
+  *(int*)epoll = epoll_create1(0);
+}
+
+static void close_number(void* fd) { CHECK_EQ(close(*(int*)fd), 0); }
+
+CASE(epoll_wait) {
+  int epoll = epoll_create1(0);
+  meet(epoll_until_closed, close_number, &epoll);
+  CHECK_EQ(close(epoll), 0);
+}
+
+static void poll_for_urgent_until_closed(void* argument) {
+  int* ends = argument;
+  struct pollfd one = {ends[kReadEnd], POLLPRI, 0};
+  CHECK_EQ(poll(&one, 1, -1), 1);
+  CHECK_EQ(one.revents, POLLNVAL);
+  close(ends[kWriteEnd]);
+  open_tcp_pair(ends);
+}
+
+CASE(poll_for_urgent_data) {
+  int ends[2];
+  open_tcp_pair(ends);
+  meet(poll_for_urgent_until_closed, close_read_end, ends);
+  close_both(ends);
+}
+
+static mqd_t open_queue(void) {
+  char name[40];
+  struct mq_attr attributes = {.mq_maxmsg = 1, .mq_msgsize = 8};
+  snprintf(name, sizeof name, "/evergreen-close-%d", (int)getpid());
+  mqd_t queue = mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, &attributes);
+  CHECK(queue >= 0);
+  CHECK_EQ(mq_unlink(name), 0);
+  return queue;
+}
+
+static void receive_until_closed(void* queue) {
+  char text[8];
+  CHECK_FAILS(mq_receive(*(mqd_t*)queue, text, sizeof text, NULL), EBADF);
+  *(mqd_t*)queue = open_queue();
+}
+
+static void close_queue(void* queue) { CHECK_EQ(mq_close(*(mqd_t*)queue), 0); }
+
+CASE(mq_receive) {
+  mqd_t queue = open_queue();
+  meet(receive_until_closed, close_queue, &queue);
+  CHECK_EQ(mq_close(queue), 0);
 }

@@ -1,13 +1,11 @@
 // epoll_wait and epoll_pwait on a program's own epoll descriptors.
-#include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 
 #include "tests/support/case.h"
 #include "tests/support/sockets.h"
 
-enum { kShort = 20, kMany = 100, kWorkers = 4 };
+enum { kShort = 20, kMany = 100 };
 
 struct Epoll {
   int epoll;
@@ -85,6 +83,48 @@ CASE(epoll_pwait) {
   open_epoll(&state, EPOLLIN);
   meet(pwait_readable, write_byte, &state);
   meet(pwait_readable_without_mask, write_byte, &state);
+  close_epoll(&state);
+}
+
+static void pwait2_readable(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event events[8];
+  struct timespec length = {100, 0};
+  sigset_t mask;
+  sigemptyset(&mask);
+  check_readable(state, epoll_pwait2(state->epoll, events, 8, &length, &mask), events);
+  CHECK_EQ(length.tv_sec, 100);
+}
+
+static void pwait2_readable_without_end(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event events[8];
+  check_readable(state, epoll_pwait2(state->epoll, events, 8, NULL, NULL), events);
+}
+
+static void* check_pwait2(void* argument) {
+  struct Epoll* state = argument;
+  struct epoll_event events[8];
+  struct timespec length = {0, 300000}, none = {0, 0}, wrong = {0, 1000000000}, negative = {-1, 0};
+  struct timespec* volatile nowhere = (struct timespec*)8;
+  long long begin = now_ns(CLOCK_MONOTONIC);
+  CHECK_EQ(epoll_pwait2(state->epoll, events, 8, &length, NULL), 0);
+  CHECK(now_ns(CLOCK_MONOTONIC) - begin >= length.tv_nsec);
+  CHECK_EQ(epoll_pwait2(state->epoll, events, 8, &none, NULL), 0);
+  CHECK_FAILS(epoll_pwait2(state->epoll, events, 8, &wrong, NULL), EINVAL);
+  CHECK_FAILS(epoll_pwait2(state->epoll, events, 8, &negative, NULL), EINVAL);
+  CHECK_FAILS(epoll_pwait2(state->epoll, events, 8, nowhere, NULL), EFAULT);
+  CHECK_FAILS(epoll_pwait2(state->epoll, events, 0, &length, NULL), EINVAL);
+  return NULL;
+}
+
+CASE(epoll_pwait2) {
+  struct Epoll state;
+  open_epoll(&state, EPOLLIN);
+  meet(pwait2_readable, write_byte, &state);
+  meet(pwait2_readable_without_end, write_byte, &state);
+  check_pwait2(&state);
+  join(start(check_pwait2, &state));
   close_epoll(&state);
 }
 
@@ -197,65 +237,7 @@ CASE(errors_of_epoll) {
   CHECK_FAILS(epoll_wait(-1, events, 8, -1), EBADF);
   write_byte(&state);
   CHECK_FAILS(epoll_wait(state.epoll, nowhere, 8, -1), EFAULT);
+  CHECK_FAILS(epoll_pwait(state.epoll, events, 8, -1, (sigset_t*)8L), EFAULT);  // though something is ready
   close_epoll(&state);
   CHECK_FAILS(epoll_wait(state.epoll, events, 8, -1), EBADF);
-}
-
-static void wait_nested(void* argument) {
-  struct Epoll* state = argument;
-  struct epoll_event events[8];
-  int outer = epoll_create1(0);
-  add(outer, state->epoll, EPOLLIN);
-  CHECK_EQ(epoll_wait(outer, events, 8, -1), 1);
-  CHECK_EQ(events[0].data.fd, state->epoll);
-  close(outer);
-  wait_readable(state);
-}
-
-CASE(epoll_in_epoll) {
-  struct Epoll state;
-  open_epoll(&state, EPOLLIN);
-  meet(wait_nested, write_byte, &state);
-  close_epoll(&state);
-}
-
-static void* take_events(void* argument) {
-  struct Epoll* state = argument;
-  long taken = 0;
-  for (;;) {
-    struct epoll_event event;
-    char byte;
-    CHECK_EQ(epoll_wait(state->epoll, &event, 1, -1), 1);
-    if (event.data.fd == state->ends[kReadEnd]) return (void*)taken;  // the sign to end; it stays readable
-    CHECK_EQ(read(event.data.fd, &byte, 1), 1);
-    taken++;
-    event.events = EPOLLIN | EPOLLONESHOT;
-    CHECK_EQ(epoll_ctl(state->epoll, EPOLL_CTL_MOD, event.data.fd, &event), 0);
-  }
-}
-
-static void await_empty(int fd) {
-  struct pollfd readable = {fd, POLLIN, 0};
-  while (poll(&readable, 1, 0) == 1) usleep(100);
-}
-
-CASE(several_threads_wait_on_one_epoll) {
-  struct Epoll state;
-  pthread_t workers[kWorkers];
-  int pipes[kMany][2];
-  long taken = 0;
-  open_epoll(&state, EPOLLIN);
-  for (int i = 0; i < kWorkers; i++) workers[i] = start(take_events, &state);
-  for (int i = 0; i < kMany; i++) {
-    open_pipe(pipes[i]);
-    add(state.epoll, pipes[i][kReadEnd], EPOLLIN | EPOLLONESHOT);
-  }
-  for (int round = 0; round < 3; round++)
-    for (int i = 0; i < kMany; i++) CHECK_EQ(write(pipes[i][kWriteEnd], "x", 1), 1);
-  for (int i = 0; i < kMany; i++) await_empty(pipes[i][kReadEnd]);
-  write_byte(&state);
-  for (int i = 0; i < kWorkers; i++) taken += (long)join(workers[i]);
-  CHECK_EQ(taken, 3 * kMany);
-  for (int i = 0; i < kMany; i++) close_both(pipes[i]);
-  close_epoll(&state);
 }

@@ -86,45 +86,6 @@ CASE(poll_until_writable) {
   close_both(ends);
 }
 
-static void poll_hang_up(void* ends) {
-  struct pollfd one = {((int*)ends)[kReadEnd], 0, 0};  // hang-ups are told unasked
-  CHECK_EQ(poll(&one, 1, -1), 1);
-  CHECK_EQ(one.revents, POLLHUP);
-  close(one.fd);
-  open_pipe(ends);
-}
-
-static void poll_error(void* ends) {
-  struct pollfd one = {((int*)ends)[kWriteEnd], 0, 0};
-  CHECK_EQ(poll(&one, 1, -1), 1);
-  CHECK_EQ(one.revents, POLLERR);
-  close(one.fd);
-  open_pipe(ends);
-}
-
-CASE(hang_ups_and_errors) {
-  int ends[2];
-  open_pipe(ends);
-  meet(poll_hang_up, close_write_end, ends);
-  meet(poll_error, close_read_end, ends);
-  close_both(ends);
-}
-
-static void poll_half_closed(void* ends) {
-  struct pollfd one = {((int*)ends)[kReadEnd], POLLIN | POLLOUT | POLLRDHUP, 0};
-  while (poll(&one, 1, -1) == 1 && one.revents == POLLOUT) one.events = POLLIN | POLLRDHUP;
-  CHECK_EQ(one.revents, POLLIN | POLLRDHUP);
-  close_both(ends);
-  open_pair(SOCK_STREAM, ends);
-}
-
-CASE(half_closed_connections) {
-  int ends[2];
-  open_pair(SOCK_STREAM, ends);
-  meet(poll_half_closed, shut_down_writing, ends);
-  close_both(ends);
-}
-
 static void check_timeout(struct pollfd* fds, nfds_t count) {
   long long begin = now_ns(CLOCK_MONOTONIC);
   CHECK_EQ(poll(fds, count, kShort), 0);

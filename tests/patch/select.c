@@ -202,6 +202,19 @@ CASE(errors_of_select) {
   close_both(ends);
 }
 
+// A hang-up is not urgent: who waits for urgent data alone sleeps on.
+CASE(hang_ups_are_not_urgent) {
+  int ends[2];
+  open_tcp_pair(ends);
+  CHECK_EQ(close(ends[kWriteEnd]), 0);
+  CHECK_EQ(shutdown(ends[kReadEnd], SHUT_WR), 0);
+  fd_set urgent = set_of(ends[kReadEnd], -1);
+  struct timeval timeout = {0, 10 * kShort * 1000};
+  CHECK_EQ(select(ends[kReadEnd] + 1, NULL, NULL, &urgent, &timeout), 0);
+  CHECK(!FD_ISSET(ends[kReadEnd], &urgent));
+  CHECK_EQ(close(ends[kReadEnd]), 0);
+}
+
 static void* select_in_thread(void* fd) {
   fd_set to_read = set_of(*(int*)fd, -1);
   entering();

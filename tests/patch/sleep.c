@@ -35,6 +35,9 @@ static int realtime_until(long long ns) { return clock_sleep_until(CLOCK_REALTIM
 static int boottime_for(long long ns) { return clock_sleep_for(CLOCK_BOOTTIME, ns); }
 static int boottime_until(long long ns) { return clock_sleep_until(CLOCK_BOOTTIME, ns); }
 
+static int tai_for(long long ns) { return clock_sleep_for(CLOCK_TAI, ns); }
+static int tai_until(long long ns) { return clock_sleep_until(CLOCK_TAI, ns); }
+
 struct Sleep {
   int (*sleep)(long long);
   long long ns;
@@ -91,7 +94,26 @@ CASE(clock_nanosleep) {
   meet_in(realtime_until, 5 * kMillisecond);
   meet_in(boottime_for, 5 * kMillisecond);
   meet_in(boottime_until, 5 * kMillisecond);
+  meet_in(tai_for, 5 * kMillisecond);
+  meet_in(tai_until, 5 * kMillisecond);
   meet_in(monotonic_until, -1000 * kMillisecond);
+}
+
+static void* sleep_for_ever(void* unused) {
+  struct timespec longest = {__LONG_MAX__, 999999999};
+  entering();
+  if (!unused) clock_nanosleep(CLOCK_MONOTONIC, 0, &longest, NULL);
+  if (unused) clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &longest, NULL);
+  CHECK(!"such a sleep ends");
+  return NULL;
+}
+
+CASE(absurd_lengths) {
+  int absolute = 1;
+  start(sleep_for_ever, NULL);
+  start(sleep_for_ever, &absolute);
+  await_entered(2);
+  usleep(5000);
 }
 
 CASE(clock_nanosleep_returns_its_errors) {
@@ -104,6 +126,8 @@ CASE(clock_nanosleep_returns_its_errors) {
   CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &past, NULL), EINVAL);
   CHECK_EQ(clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &good, NULL), EINVAL);
   CHECK_EQ(clock_nanosleep(12345, 0, &good, NULL), EINVAL);
+  CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC_RAW, 0, &good, NULL), ENOTSUP);
+  CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, 2, &good, NULL), 0);  // other flags than TIMER_ABSTIME mean nothing
   CHECK_EQ(errno, 0);
 }
 

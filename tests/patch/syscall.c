@@ -113,9 +113,20 @@ static void epoll_pwait_byte(void* ends) {
   CHECK_EQ(syscall(SYS_close, epoll), 0);
 }
 
+static void epoll_pwait2_byte(void* ends) {
+  struct epoll_event event;
+  struct timespec length = {100, 0};
+  sigset_t mask;
+  int epoll = epoll_of(ends);
+  sigemptyset(&mask);
+  CHECK_EQ(syscall(SYS_epoll_pwait2, epoll, &event, 1L, &length, &mask, (long)kMaskSize), 1);
+  take_byte(ends);
+  CHECK_EQ(syscall(SYS_close, epoll), 0);
+}
+
 CASE(input) {
-  void (*calls[])(void*) = {read_byte,  readv_byte,  recvfrom_byte, recvmsg_byte,    poll_byte,
-                            ppoll_byte, select_byte, pselect_byte,  epoll_wait_byte, epoll_pwait_byte};
+  void (*calls[])(void*) = {read_byte,   readv_byte,   recvfrom_byte,   recvmsg_byte,     poll_byte,        ppoll_byte,
+                            select_byte, pselect_byte, epoll_wait_byte, epoll_pwait_byte, epoll_pwait2_byte};
   int ends[2];
   open_pair(SOCK_STREAM, ends);
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) meet(calls[i], write_byte, ends);
