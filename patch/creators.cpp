@@ -83,7 +83,13 @@ SHIM mqd_t evergreen_mq_open(const char* name, int flags, mode_t mode, mq_attr* 
 
 SHIM mqd_t __mq_open_2(const char* name, int flags) noexcept { return made(real.__mq_open_2(name, flags)); }
 
-// Terminals; libc opens them where we don't see it.
+// The next ones are opened inside libc, where we don't see it.
+
+SHIM FILE* popen(const char* command, const char* mode) {
+  FILE* stream = real.popen(command, mode);
+  if (stream != nullptr) note_new(fileno(stream));
+  return stream;
+}
 
 SHIM int posix_openpt(int flags) { return made(real.posix_openpt(flags)); }
 
