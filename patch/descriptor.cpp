@@ -17,6 +17,12 @@ int duplicated(int fd) noexcept {
   return fd;
 }
 
+// At a number that the kernel has chosen.
+int new_duplicate(int fd) noexcept {
+  note_new(fd);
+  return duplicated(fd);
+}
+
 // dup2 closes `to`, but only if it succeeds.
 template <class Dup>
 int duplicated_to(int from, int to, Dup dup) noexcept {
@@ -44,12 +50,13 @@ int lock_by_fcntl(Call call, int fd, int command, long argument) {
 
 template <class Call>
 int noted_fcntl(Call call, int fd, int command, long argument) {
+  if (started() && is_guarded(fd) && !core::in_runtime) return fail(EBADF);
   if ((command == F_SETLKW || command == F_OFD_SETLKW) && on_greenlet()) {
     return lock_by_fcntl(call, fd, command, argument);
   }
   const int result = call(fd, command, argument);
   if (command == F_SETFL) note_changed(fd);
-  if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) note_duplicate(result);
+  if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) new_duplicate(result);
   if (command == F_DUPFD_CLOEXEC && core::in_runtime) guard_descriptor(result);  // a carrier's
   return result;
 }
@@ -87,7 +94,7 @@ SHIM void closefrom(int first) noexcept {
   note_gone_range_around(from, ~0U, [from] { return close_range_around_ours(from, ~0U, 0); });
 }
 
-SHIM int dup(int fd) noexcept { return duplicated(real.dup(fd)); }
+SHIM int dup(int fd) noexcept { return new_duplicate(real.dup(fd)); }
 
 SHIM int dup2(int from, int to) noexcept {
   return duplicated_to(from, to, [=] { return real.dup2(from, to); });

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstring>
 #include <new>
 
 #include "patch/shim.h"
@@ -131,6 +132,7 @@ void set_drained(int fd, bool drained) noexcept { change(fd, drained ? drained_b
 void set_poll_first(int fd) noexcept { change(fd, static_cast<Word>(FdKind::poll_first), kind_mask); }
 
 void note_accepted(int fd, int listener, bool nonblocking) noexcept {
+  note_new(fd);
   auto* word = find_or_make(fd);
   if (word == nullptr) return;
   FdTraits traits = traits_of(listener);
@@ -157,6 +159,26 @@ void forget_traits_range(unsigned first, unsigned last) noexcept {
 
 void note_gone(int fd) noexcept {
   note_gone_around(fd, [] { return 0; });
+}
+
+void note_new(int fd) noexcept {
+  if (fd < 0 || !started()) return;
+  core::may_be_waited_for(fd) ? note_gone(fd) : forget_traits(fd);
+}
+
+void note_received(const msghdr& message) noexcept {
+  constexpr int pidfd = 4;  // SCM_PIDFD, which Debian 12's header has not
+  auto* headers = const_cast<msghdr*>(&message);
+  for (cmsghdr* header = CMSG_FIRSTHDR(headers); header != nullptr; header = CMSG_NXTHDR(headers, header)) {
+    const bool descriptors = header->cmsg_type == SCM_RIGHTS || header->cmsg_type == pidfd;
+    if (header->cmsg_level != SOL_SOCKET || !descriptors || header->cmsg_len < CMSG_LEN(0)) continue;
+    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+      note_new(fd);
+    }
+  }
 }
 
 void note_changed(int fd) noexcept {

@@ -1,6 +1,8 @@
 // What a blocking call must know of a descriptor, remembered from call to call.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstdint>
 
 #include "hub/core/closing.h"
@@ -65,6 +67,13 @@ auto note_gone_range_around(unsigned first, unsigned last, Close close) noexcept
   const core::ClosingRange closing(first, last);
   return close();
 }
+
+// The kernel has just given out this number: whatever we still hold of it is of an owner that was closed behind our
+// back, by a raw system call. Two or three loads if there is nothing. -1 is no number. errno is kept.
+void note_new(int fd) noexcept;
+
+// The same for the descriptors that came with a message (SCM_RIGHTS).
+void note_received(const msghdr& message) noexcept;
 
 // Its flags or timeouts change; so may those of any duplicate.
 void note_changed(int fd) noexcept;

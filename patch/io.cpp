@@ -1,4 +1,4 @@
-// read and write, on whatever the descriptor is.
+// read and write, on whatever the descriptor is, where it stands. At a place of the caller's: positional.cpp.
 
 #include <limits.h>
 #include <sys/stat.h>
@@ -12,12 +12,6 @@ namespace evergreen::patch {
 namespace {
 
 bool may_wait(FdKind kind) noexcept { return kind != FdKind::never_waits && kind != FdKind::unknown; }
-
-// libc's call on what may block without a way to wait for it: a file on a slow disk, a FUSE or network file system.
-template <class Call, class... Arguments>
-ssize_t slowly(const void* caller, Call call, Arguments... arguments) {
-  return offloaded(core::call_site(caller), [=] { return call(arguments...); });
-}
 
 // A blocking read of what is no socket. attempt() tries with RWF_NOWAIT, blocking() is the plain call.
 template <class Attempt, class Blocking>
@@ -93,7 +87,7 @@ ssize_t read_any(int fd, void* buffer, size_t size, const void* caller) {
   if (!traits.is_socket()) {
     const iovec all{buffer, size};
     return read_file(
-        fd, traits.kind, "read", [&] { return preadv2(fd, &all, 1, -1, RWF_NOWAIT); },
+        fd, traits.kind, "read", [&] { return real.preadv2(fd, &all, 1, -1, RWF_NOWAIT); },
         [&] { return slowly(caller, real.read, fd, buffer, size); });
   }
   const ssize_t got = receive(
@@ -110,7 +104,7 @@ ssize_t write_any(int fd, const void* buffer, size_t size, const void* caller) {
         fd, traits.kind, [&] { return size; }, "write",
         [&](std::size_t done) {
           const iovec rest{const_cast<char*>(from(done)), size - done};
-          return pwritev2(fd, &rest, 1, -1, RWF_NOWAIT);
+          return real.pwritev2(fd, &rest, 1, -1, RWF_NOWAIT);
         },
         [&](std::size_t done) { return real.write(fd, from(done), std::min<std::size_t>(size - done, PIPE_BUF)); },
         [&] { return slowly(caller, real.write, fd, buffer, size); });
@@ -120,29 +114,30 @@ ssize_t write_any(int fd, const void* buffer, size_t size, const void* caller) {
       [&](std::size_t done, int flags) {
         if (flags != 0 && traits.kind == FdKind::messages) {  // write ends a record (MSG_EOR), send does not
           const iovec all{const_cast<void*>(buffer), size};
-          return pwritev2(fd, &all, 1, -1, RWF_NOWAIT);
+          return real.pwritev2(fd, &all, 1, -1, RWF_NOWAIT);
         }
         return flags == 0 ? real.write(fd, buffer, size) : real.send(fd, from(done), size - done, flags);
       });
   return was_no_socket(fd, put) ? real.write(fd, buffer, size) : put;
 }
 
-ssize_t readv_any(int fd, const iovec* list, int count, const void* caller) {
+// `flags` are preadv2's; and pwritev2's below.
+ssize_t readv_any(int fd, const iovec* list, int count, int flags, const void* caller) {
   const FdTraits traits = traits_of(fd);
+  const auto attempt = [&] { return real.preadv2(fd, list, count, -1, flags | RWF_NOWAIT); };
   if (!traits.is_socket()) {
-    return read_file(
-        fd, traits.kind, "readv", [&] { return preadv2(fd, list, count, -1, RWF_NOWAIT); },
-        [&] { return slowly(caller, real.readv, fd, list, count); });
+    return read_file(fd, traits.kind, "readv", attempt, [&] {
+      return flags == 0 ? slowly(caller, real.readv, fd, list, count)
+                        : slowly(caller, real.preadv2, fd, list, count, -1, flags);
+    });
   }
   // By preadv2 here too: unlike recvmsg it returns at once when the list has no room, as readv does.
   return receive(
       fd, traits, [&] { return total_size(list, static_cast<std::size_t>(count)); }, false, "readv",
-      [&](std::size_t, int flags) {
-        return flags == 0 ? real.readv(fd, list, count) : preadv2(fd, list, count, -1, RWF_NOWAIT);
-      });
+      [&](std::size_t, int more) { return more == 0 ? real.preadv2(fd, list, count, -1, flags) : attempt(); });
 }
 
-ssize_t writev_any(int fd, const iovec* list, int count, const void* caller) {
+ssize_t writev_any(int fd, const iovec* list, int count, int flags, const void* caller) {
   const FdTraits traits = traits_of(fd);
   const auto length = static_cast<std::size_t>(count);
   const auto size = [&] { return total_size(list, length); };
@@ -150,26 +145,47 @@ ssize_t writev_any(int fd, const iovec* list, int count, const void* caller) {
     return write_file(
         fd, traits.kind, size, "writev",
         [&](std::size_t done) {
-          if (done == 0) return pwritev2(fd, list, count, -1, RWF_NOWAIT);
+          if (done == 0) return real.pwritev2(fd, list, count, -1, flags | RWF_NOWAIT);
           const RestOf rest(list, length, done);
-          return pwritev2(fd, rest.list(), static_cast<int>(rest.count()), -1, RWF_NOWAIT);
+          return real.pwritev2(fd, rest.list(), static_cast<int>(rest.count()), -1, flags | RWF_NOWAIT);
         },
         [&](std::size_t done) {
           const RestOf rest(list, length, done);
           const iovec first = rest.count() == 0 ? iovec{} : rest.list()[0];
           return real.write(fd, first.iov_base, std::min<std::size_t>(first.iov_len, PIPE_BUF));
         },
-        [&] { return slowly(caller, real.writev, fd, list, count); });
+        [&] {
+          return flags == 0 ? slowly(caller, real.writev, fd, list, count)
+                            : slowly(caller, real.pwritev2, fd, list, count, -1, flags);
+        });
   }
-  return transmit(fd, traits, size, "writev", [&](std::size_t done, int flags) {
-    if (flags == 0) return real.writev(fd, list, count);
-    if (done == 0) return pwritev2(fd, list, count, -1, RWF_NOWAIT);
+  return transmit(fd, traits, size, "writev", [&](std::size_t done, int more) {
+    if (more == 0) return real.pwritev2(fd, list, count, -1, flags);
+    if (done == 0) return real.pwritev2(fd, list, count, -1, flags | RWF_NOWAIT);
     const RestOf rest(list, length, done);
     msghdr message{};
     message.msg_iov = rest.list();
     message.msg_iovlen = rest.count();
-    return real.sendmsg(fd, &message, flags);
+    return real.sendmsg(fd, &message, more);
   });
+}
+
+// Whether preadv2 and pwritev2 with these arguments are like readv and writev, and may wait: where the descriptor
+// stands, and with flags of which no descriptor that is waited for takes notice. The kernel refuses others, or is asked
+// by the program not to wait.
+bool is_like_readv(int count, off64_t offset, int flags) noexcept {
+  return count > 0 && offset == -1 && (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND)) == 0;
+}
+
+// The 64 in the other names of the calls is no matter here: a long has them.
+ssize_t preadv2_any(int fd, const iovec* list, int count, off64_t offset, int flags, const void* caller) {
+  if (on_greenlet() && is_like_readv(count, offset, flags)) return readv_any(fd, list, count, flags, caller);
+  return slowly(caller, real.preadv2, fd, list, count, offset, flags);
+}
+
+ssize_t pwritev2_any(int fd, const iovec* list, int count, off64_t offset, int flags, const void* caller) {
+  if (on_greenlet() && is_like_readv(count, offset, flags)) return writev_any(fd, list, count, flags, caller);
+  return slowly(caller, real.pwritev2, fd, list, count, offset, flags);
 }
 
 }  // namespace
@@ -193,7 +209,7 @@ SHIM ssize_t __read_chk(int fd, void* buffer, size_t size, size_t buffer_size) {
 // Waits for input. Cancellation point. Restarts after a signal.
 SHIM ssize_t readv(int fd, const iovec* list, int count) {
   if (!on_greenlet() || count <= 0) return real.readv(fd, list, count);
-  return readv_any(fd, list, count, __builtin_return_address(0));
+  return readv_any(fd, list, count, 0, __builtin_return_address(0));
 }
 
 // Waits for room, until all is written. Cancellation point. Restarts after a signal.
@@ -207,5 +223,34 @@ SHIM ssize_t __write(int fd, const void* buffer, size_t size) { return write(fd,
 // Waits for room, until all is written. Cancellation point. Restarts after a signal.
 SHIM ssize_t writev(int fd, const iovec* list, int count) {
   if (!on_greenlet() || count <= 0) return real.writev(fd, list, count);
-  return writev_any(fd, list, count, __builtin_return_address(0));
+  return writev_any(fd, list, count, 0, __builtin_return_address(0));
+}
+
+// Wait for an event, or for room. Cancellation points. Restart after a signal.
+SHIM int eventfd_read(int fd, eventfd_t* value) {
+  if (!on_greenlet()) return real.eventfd_read(fd, value);
+  return read_any(fd, value, sizeof *value, __builtin_return_address(0)) == sizeof *value ? 0 : -1;
+}
+
+SHIM int eventfd_write(int fd, eventfd_t value) {
+  if (!on_greenlet()) return real.eventfd_write(fd, value);
+  return write_any(fd, &value, sizeof value, __builtin_return_address(0)) == sizeof value ? 0 : -1;
+}
+
+// Waits like readv where the offset is -1, else for the disk. Cancellation point. Restarts after a signal.
+SHIM ssize_t preadv2(int fd, const iovec* list, int count, off_t offset, int flags) {
+  return preadv2_any(fd, list, count, offset, flags, __builtin_return_address(0));
+}
+
+SHIM ssize_t preadv64v2(int fd, const iovec* list, int count, off64_t offset, int flags) {
+  return preadv2_any(fd, list, count, offset, flags, __builtin_return_address(0));
+}
+
+// Waits like writev where the offset is -1, else for the disk. Cancellation point. Restarts after a signal.
+SHIM ssize_t pwritev2(int fd, const iovec* list, int count, off_t offset, int flags) {
+  return pwritev2_any(fd, list, count, offset, flags, __builtin_return_address(0));
+}
+
+SHIM ssize_t pwritev64v2(int fd, const iovec* list, int count, off64_t offset, int flags) {
+  return pwritev2_any(fd, list, count, offset, flags, __builtin_return_address(0));
 }

@@ -1,6 +1,7 @@
 // Functions that libc exports and no header declares: what -D_FORTIFY_SOURCE calls, and older second names.
 #pragma once
 
+#include <mqueue.h>
 #include <poll.h>
 #include <pthread.h>
 #include <resolv.h>
@@ -19,11 +20,16 @@ void _IO_list_unlock();
 void __pthread_register_cancel(__pthread_unwind_buf_t* buffer);
 void __pthread_unregister_cancel(__pthread_unwind_buf_t* buffer);
 ssize_t __read_chk(int fd, void* buffer, size_t size, size_t buffer_size);
+ssize_t __pread_chk(int fd, void* buffer, size_t size, off_t offset, size_t buffer_size);
+ssize_t __pread64_chk(int fd, void* buffer, size_t size, off64_t offset, size_t buffer_size);
+ssize_t __pread64(int fd, void* buffer, size_t size, off64_t offset);
+ssize_t __pwrite64(int fd, const void* buffer, size_t size, off64_t offset);
 ssize_t __recv_chk(int fd, void* buffer, size_t size, size_t buffer_size, int flags);
 ssize_t __recvfrom_chk(int fd, void* buffer, size_t size, size_t buffer_size, int flags, sockaddr* address,
                        socklen_t* address_size);
 int __poll_chk(pollfd* fds, nfds_t count, int timeout, size_t fds_size);
 int __ppoll_chk(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask, size_t fds_size);
+mqd_t __mq_open_2(const char* name, int flags) noexcept;
 int __open_2(const char* path, int flags);
 int __open64_2(const char* path, int flags);
 int __openat_2(int directory, const char* path, int flags);
@@ -34,6 +40,10 @@ ssize_t __write(int fd, const void* buffer, size_t size);
 ssize_t __send(int fd, const void* buffer, size_t size, int flags);
 int __connect(int fd, const sockaddr* address, socklen_t size);
 int __close(int fd);
+int __pipe(int* ends) noexcept;
+// Their header declares them for C only.
+int pidfd_open(pid_t process, unsigned flags) noexcept;
+int pidfd_getfd(int process, int fd, unsigned flags) noexcept;
 pid_t __wait(int* status);
 pid_t __waitpid(pid_t child, int* status, int options);
 int __dup2(int from, int to);

@@ -23,6 +23,13 @@ auto offloaded(core::CallSite& site, Call call) {
   return call();
 }
 
+// libc's call on what may block without a way to wait for it: a file on a slow disk, a FUSE or network file system.
+// `caller` is the place in the program that makes it.
+template <class Call, class... Arguments>
+auto slowly(const void* caller, Call call, Arguments... arguments) {
+  return offloaded(core::call_site(caller), [=] { return call(arguments...); });
+}
+
 // For a greenlet's call that takes a lock on a file. attempt() does not wait, and fails with EAGAIN or EACCES where
 // call() would have to. Returns what they return; errno as one call() would leave it.
 template <class Attempt, class Call>

@@ -3,6 +3,8 @@
 
 #include "patch/open.h"
 
+#include "patch/fd_traits.h"
+
 namespace evergreen::patch {
 
 bool open_may_wait(int flags) noexcept {
@@ -18,6 +20,16 @@ mode_t kind_to_open(int directory, const char* path, int flags) noexcept {
   return result == 0 ? status.st_mode & S_IFMT : 0;
 }
 
+namespace {
+
+template <class Open>
+int open_any(int directory, const char* path, int flags, Open open) {
+  const int fd = open_or_offload(directory, path, flags, open);
+  note_new(fd);
+  return fd;
+}
+
+}  // namespace
 }  // namespace evergreen::patch
 
 using namespace evergreen::patch;

@@ -17,7 +17,7 @@ mode_t kind_to_open(int directory, const char* path, int flags) noexcept;
 
 // Returns what open() does, libc's call.
 template <class Open>
-auto open_any(int directory, const char* path, int flags, Open open) {
+auto open_or_offload(int directory, const char* path, int flags, Open open) {
   if (!on_greenlet() || !open_may_wait(flags)) return open();
   switch (kind_to_open(directory, path, flags)) {
     case S_IFIFO:

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <bit>
 
+#include "patch/fd_traits.h"
 #include "patch/shim.h"
 
 namespace evergreen::patch {
@@ -29,6 +30,13 @@ int first_number() noexcept {
 std::atomic<std::uint64_t>& word_of(int fd) noexcept { return guarded[static_cast<std::size_t>(fd / 64)]; }
 
 std::uint64_t bit_of(int fd) noexcept { return std::uint64_t{1} << (fd % 64); }
+
+// libev and the hub make theirs inside the hub.
+int made(int fd) noexcept {
+  if (fd >= 0 && core::in_runtime) return move_out_of_the_way(fd);
+  note_new(fd);
+  return fd;
+}
 
 }  // namespace
 
@@ -76,19 +84,8 @@ int move_out_of_the_way_or_close(int fd) noexcept {
 using namespace evergreen;
 using namespace evergreen::patch;
 
-// libev and the hub make theirs inside the hub.
+SHIM int epoll_create1(int flags) noexcept { return made(real.epoll_create1(flags)); }
 
-SHIM int epoll_create1(int flags) noexcept {
-  const int fd = real.epoll_create1(flags);
-  return fd >= 0 && core::in_runtime ? move_out_of_the_way(fd) : fd;
-}
+SHIM int eventfd(unsigned count, int flags) noexcept { return made(real.eventfd(count, flags)); }
 
-SHIM int eventfd(unsigned count, int flags) noexcept {
-  const int fd = real.eventfd(count, flags);
-  return fd >= 0 && core::in_runtime ? move_out_of_the_way(fd) : fd;
-}
-
-SHIM int timerfd_create(clockid_t clock, int flags) noexcept {
-  const int fd = real.timerfd_create(clock, flags);
-  return fd >= 0 && core::in_runtime ? move_out_of_the_way(fd) : fd;
-}
+SHIM int timerfd_create(clockid_t clock, int flags) noexcept { return made(real.timerfd_create(clock, flags)); }

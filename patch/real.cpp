@@ -30,15 +30,15 @@ constexpr auto unresolved(R (*)(A...) noexcept) {
   };
 }
 
-// fcntl, ioctl, open: at most one argument follows, and none is wider than a long.
+// fcntl, ioctl, open, mq_open: at most two arguments follow, and none is wider than a long.
 template <auto slot, class A, class B>
 int resolve_and_call(A first, B second, ...) noexcept {
   resolve();
   std::va_list rest;
   va_start(rest, second);
-  const long argument = va_arg(rest, long);
+  const long argument = va_arg(rest, long), further = va_arg(rest, long);
   va_end(rest);
-  return (real.*slot)(first, second, argument);
+  return (real.*slot)(first, second, argument, further);
 }
 
 template <auto slot, class A, class B>

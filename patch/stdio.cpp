@@ -43,7 +43,9 @@ int flags_of(const char* mode) noexcept {
 template <class Open>
 FILE* open_stream(const char* path, const char* mode, Open open) {
   if (path == nullptr || mode == nullptr || !on_greenlet()) return open();
-  return open_any(AT_FDCWD, path, flags_of(mode), open);
+  FILE* stream = open_or_offload(AT_FDCWD, path, flags_of(mode), open);
+  if (stream != nullptr) note_new(fileno(stream));
+  return stream;
 }
 
 // What is still to be written belongs to the old file, and may have to wait; what can't be written is lost.

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "patch/clock.h"
+#include "patch/fd_traits.h"
 #include "patch/futex.h"
 #include "patch/shim.h"
 #include "patch/thread_id.h"
@@ -75,6 +76,20 @@ long raw_mremap(Arguments given) noexcept {
   return reinterpret_cast<long>(::mremap(argument<void*>(given[0]), static_cast<std::size_t>(given[1]),
                                          static_cast<std::size_t>(given[2]), static_cast<int>(given[3]),
                                          argument<void*>(given[4])));
+}
+
+// A call that makes a descriptor, and that libc's own function passes on as it is.
+template <long number>
+long makes_descriptor(Arguments given) noexcept {
+  const long fd = ask_kernel(number, given);
+  note_new(static_cast<int>(fd));
+  return fd;
+}
+
+// On a descriptor that there is it only sets another mask.
+template <long number>
+long raw_signalfd(Arguments given) noexcept {
+  return static_cast<int>(given[0]) == -1 ? makes_descriptor<number>(given) : ask_kernel(number, given);
 }
 
 constexpr long kernel_mask_size = 8;  // of a signal mask; libc's is longer
@@ -163,6 +178,29 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_fcntl, raw_fcntl},
     {SYS_ioctl, raw_ioctl},
     {SYS_setsockopt, same<setsockopt>},
+    {SYS_socket, makes_descriptor<SYS_socket>},
+    {SYS_socketpair, same<socketpair>},
+    {SYS_pipe, same<pipe>},
+    {SYS_pipe2, same<pipe2>},
+    {SYS_eventfd, makes_descriptor<SYS_eventfd>},
+    {SYS_eventfd2, makes_descriptor<SYS_eventfd2>},
+    {SYS_timerfd_create, makes_descriptor<SYS_timerfd_create>},
+    {SYS_signalfd, raw_signalfd<SYS_signalfd>},
+    {SYS_signalfd4, raw_signalfd<SYS_signalfd4>},
+    {SYS_inotify_init, makes_descriptor<SYS_inotify_init>},
+    {SYS_inotify_init1, makes_descriptor<SYS_inotify_init1>},
+    {SYS_fanotify_init, makes_descriptor<SYS_fanotify_init>},
+    {SYS_memfd_create, makes_descriptor<SYS_memfd_create>},
+    {SYS_pidfd_open, makes_descriptor<SYS_pidfd_open>},
+    {SYS_pidfd_getfd, same<pidfd_getfd>},
+    {SYS_epoll_create, makes_descriptor<SYS_epoll_create>},
+    {SYS_epoll_create1, makes_descriptor<SYS_epoll_create1>},
+    {SYS_mq_open, makes_descriptor<SYS_mq_open>},
+    {SYS_openat2, makes_descriptor<SYS_openat2>},
+    {SYS_open_by_handle_at, makes_descriptor<SYS_open_by_handle_at>},
+    {SYS_perf_event_open, makes_descriptor<SYS_perf_event_open>},
+    {SYS_userfaultfd, makes_descriptor<SYS_userfaultfd>},
+    {SYS_io_uring_setup, makes_descriptor<SYS_io_uring_setup>},
     {SYS_poll, same<poll>},
     {SYS_ppoll, raw_ppoll},
     {SYS_select, raw_select},

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "greenlet/overflow.h"
@@ -109,8 +110,8 @@ void Carriers::put_back(Carrier& carrier) noexcept {
   state().spares.push_front(carrier);
 }
 
-void Carriers::call(Carrier& carrier, const Offer& offer) noexcept {
-  carrier.offer_ = offer;
+void Carriers::call(Carrier& carrier, Hub& hub) noexcept {
+  carrier.called_to_ = &hub;
   carrier.called_.store(1, std::memory_order_release);
   syscall(SYS_futex, &carrier.called_, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, nullptr, nullptr, 0);
 }
@@ -168,7 +169,8 @@ void Carrier::run(bool is_spare) noexcept {
     }
     if (!wait_for_offer(is_spare)) return;
     provoke();
-    if (offer_.hub->take_turn(offer_.turn)) offer_.hub->drive(*this, *idle_, offer_.why);
+    const std::optional<Offer> offer = called_to_->offers.take();
+    if (offer && called_to_->take_turn(offer->turn)) called_to_->drive(*this, *idle_, offer->why);
   }
 }
 
@@ -191,12 +193,13 @@ bool Carrier::wait_for_offer(bool is_spare) noexcept {
 // At a high number: the program may count on the lowest one to be free. For a moment it is not, so all carriers but the
 // first wait until the monitor needs it.
 int Carrier::open_status() const noexcept {
-  constexpr int out_of_the_way = 900;
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread_);
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  int high = fcntl(fd, F_DUPFD_CLOEXEC, out_of_the_way);
-  if (high < 0) high = fcntl(fd, F_DUPFD_CLOEXEC, 0);  // at least as a descriptor that is known to be ours
+  int high = -1;
+  for (const int least : {4000, 900, 0}) {  // at least as a descriptor that is known to be ours
+    if (high < 0) high = fcntl(fd, F_DUPFD_CLOEXEC, least);
+  }
   if (high >= 0) close(fd);
   return high >= 0 ? high : fd;
 }

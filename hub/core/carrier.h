@@ -14,13 +14,6 @@
 
 namespace evergreen::core {
 
-// A turn of a hub, for whichever carrier still finds it lasting.
-struct Offer {
-  Hub* hub = nullptr;
-  std::uint64_t turn = 0;
-  Handover why = Handover::fresh;
-};
-
 // One kernel thread: it drives a hub, or runs a greenlet that was detached from one, or is a spare. Its idle stack is
 // the stack that it came with; the thread that started a hub lives on in the main greenlet, so it gets an idle stack of
 // ours.
@@ -56,8 +49,8 @@ class Carrier : public Link<Carrier> {  // Carriers::spares_
 
   RawGreenlet* idle_ = nullptr;
   HubGreenlet* passenger_ = nullptr;      // has just left its stack for ours
-  std::atomic<std::uint32_t> called_{0};  // futex: 1 when offer_ is set
-  Offer offer_;
+  std::atomic<std::uint32_t> called_{0};  // futex: 1 when called_to_ is set
+  Hub* called_to_ = nullptr;
   pid_t thread_ = 0;
   KernelThread kernel_thread_;
   std::atomic<int> status_fd_{-1};  // /proc/self/task/TID/stat, once the monitor has looked
@@ -76,8 +69,9 @@ class Carriers {
   static Carrier* take() noexcept;
   static void put_back(Carrier& carrier) noexcept;
 
-  // Makes an offer to a carrier from take(), which is a spare again if the turn is over when it wakes up.
-  static void call(Carrier& carrier, const Offer& offer) noexcept;
+  // Calls a carrier from take() to a hub, for the turn that is in its box of offers when it comes. If that is over, or
+  // the box empty, it is a spare again.
+  static void call(Carrier& carrier, Hub& hub) noexcept;
 
   // Whether carriers are plenty: solo greenlets may keep theirs.
   [[nodiscard]] static bool plenty() noexcept;

@@ -78,6 +78,10 @@ ClosingRange::~ClosingRange() {
   for (int fd = first_; fd < end_; ++fd) end_closing(fd);
 }
 
+bool may_be_waited_for(int fd) noexcept {
+  return in_range(fd) && (any_solo_waits() || word_of(fd).load(std::memory_order_relaxed) % closer != 0);
+}
+
 bool is_closing(int fd) noexcept { return in_range(fd) && word_of(fd).load() >= closer; }
 
 bool watch(int fd, unsigned hub) noexcept {

@@ -39,6 +39,9 @@ class ClosingRange {
   int first_, end_;
 };
 
+// Whether somebody may be waiting for fd, or a hub still has a watcher for it. Mostly two loads. Any kernel thread.
+[[nodiscard]] bool may_be_waited_for(int fd) noexcept;
+
 // For those who are about to wait, after they have written down that they do.
 [[nodiscard]] bool is_closing(int fd) noexcept;
 

@@ -10,6 +10,7 @@
 #include "hub/core/hub_greenlet.h"
 #include "hub/core/inbox.h"
 #include "hub/core/loop.h"
+#include "hub/core/offer_box.h"
 #include "hub/core/park.h"
 #include "hub/core/run_queue.h"
 #include "hub/core/runtime.h"
@@ -22,14 +23,6 @@ struct Statistics {
   std::uint64_t parks = 0;
   std::uint64_t retakes = 0;   // the hub was taken from a greenlet that did not come back
   std::uint64_t offloads = 0;  // likewise, during a SlowCall
-};
-
-// Why a hub goes to another carrier.
-enum class Handover : std::uint8_t {
-  fresh,       // it has no carrier yet
-  slow_call,   // its greenlet said that it would block
-  overdue,     // its greenlet does not come back
-  thread_like  // likewise, again and again: it is to stay solo
 };
 
 // Whose greenlets a hub runs: threads of a program that was written for preemptive ones, each with a TLS block of its
@@ -101,6 +94,9 @@ class Hub {
   // left for that idle stack.
   void drive(Carrier& by, RawGreenlet& idle, Handover why) noexcept;
   [[nodiscard]] Carrier* carrier() const noexcept { return carrier_.load(std::memory_order_relaxed); }
+
+  // Any: the turns that are offered.
+  OfferBox offers;
 
   // Any; wake() from signal handlers too.
   void push_foreign(HubGreenlet& greenlet) noexcept;

@@ -41,7 +41,8 @@ Hub* make_next() noexcept {
       const std::uint64_t first_turn = hub->turn();  // before the monitor sees the hub, and may offer it, too
       hubs[index].store(hub, std::memory_order_release);
       hub_count.store(index + 1, std::memory_order_release);
-      Carriers::call(*carrier, {hub, first_turn, Handover::fresh});
+      hub->offers.put({first_turn, Handover::fresh}, false);
+      Carriers::call(*carrier, *hub);
       return hub;
     }
   } catch (const std::exception&) {

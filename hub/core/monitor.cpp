@@ -88,8 +88,10 @@ void report_run(Hub& hub, Watch& watch, std::uint64_t turn, bool sleeps, nanosec
 
 bool offer(Hub& hub, std::uint64_t turn, Handover why) noexcept {
   Carrier* spare = Carriers::take();
-  if (spare != nullptr) Carriers::call(*spare, {&hub, turn, why});
-  return spare != nullptr;
+  if (spare == nullptr) return false;
+  hub.offers.put({turn, why}, false);
+  Carriers::call(*spare, hub);
+  return true;
 }
 
 void say_no_carrier_is_left() noexcept {

@@ -23,17 +23,20 @@ std::int64_t now() noexcept { return Deadline::Clock::now().time_since_epoch().c
 
 // Returns whether the others go on while the running greenlet blocks: also where nobody is held up.
 bool offer_turn() noexcept {
-  Carrier* spare = nullptr;
   if (getpid() != Hubs::process()) return false;  // a vfork child: a carrier made here would be the child's
-  {
-    const Runtime runtime;
-    if (running_hub == nullptr || running_hub->alive() == 1) return true;
-    if (running_hub->mode() == Mode::library) return false;
-    spare = Carriers::take();
+  for (;;) {
+    Carrier* spare = nullptr;
+    {
+      const Runtime runtime;
+      if (running_hub == nullptr || running_hub->alive() == 1) return true;
+      if (running_hub->mode() == Mode::library) return false;
+      if (!running_hub->offers.is_full() && (spare = Carriers::take()) == nullptr) return false;
+    }
+    // Only now is it known which turn it is. Who was on the way a moment ago may have come in vain: then once more.
+    if (!current->home->offers.put({my_turn, Handover::slow_call}, spare == nullptr)) continue;
+    if (spare != nullptr) Carriers::call(*spare, *current->home);
+    return true;
   }
-  if (spare == nullptr) return false;
-  Carriers::call(*spare, {current->home, my_turn, Handover::slow_call});
-  return true;
 }
 
 constexpr unsigned site_bits = 10;

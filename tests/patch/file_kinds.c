@@ -41,9 +41,22 @@ static void write_event(void* fd) {
   CHECK_EQ(write(*(int*)fd, &value, sizeof value), 8);
 }
 
+static void read_event_by_name(void* fd) {
+  eventfd_t value = 0;
+  errno = ENOTTY;
+  CHECK_EQ(eventfd_read(*(int*)fd, &value), 0);
+  CHECK_EQ(errno, ENOTTY);
+  CHECK_EQ(value, 3);
+}
+
 CASE(eventfd_read) {
   int fd = eventfd(0, 0);
   meet(read_event, write_event, &fd);
+  meet(read_event_by_name, write_event, &fd);
+  set_nonblocking(fd, 1);
+  eventfd_t value;
+  CHECK_FAILS(eventfd_read(fd, &value), EAGAIN);
+  CHECK_FAILS(eventfd_read(-1, &value), EBADF);
   close(fd);
 }
 
@@ -51,6 +64,11 @@ static void write_to_full_event(void* fd) {
   uint64_t most = UINT64_MAX - 1, one = 1;
   CHECK_EQ(write(*(int*)fd, &most, sizeof most), 8);
   CHECK_EQ(write(*(int*)fd, &one, sizeof one), 8);  // waits
+}
+
+static void write_to_full_event_by_name(void* fd) {
+  CHECK_EQ(eventfd_write(*(int*)fd, UINT64_MAX - 1), 0);
+  CHECK_EQ(eventfd_write(*(int*)fd, 1), 0);  // waits
 }
 
 static void empty_event(void* argument) {
@@ -68,6 +86,9 @@ static void empty_event(void* argument) {
 CASE(eventfd_write) {
   int fd = eventfd(0, 0);
   meet(write_to_full_event, empty_event, &fd);
+  meet(write_to_full_event_by_name, empty_event, &fd);
+  CHECK_FAILS(eventfd_write(fd, UINT64_MAX), EINVAL);
+  CHECK_FAILS(eventfd_write(-1, 1), EBADF);
   close(fd);
 }
 

@@ -85,3 +85,39 @@ CASE(one_thread_reads_and_one_writes_the_same_socket) {
   join_all(threads, 2);
   close_both(ends);
 }
+
+// One byte a reader, of as many as wait: none of them is left over, whichever wakes.
+static void* read_one_byte(void* fd) {
+  char byte = 0;
+  entering();
+  CHECK_EQ(read(*(int*)fd, &byte, 1), 1);
+  return (void*)(long)byte;
+}
+
+static void wake_readers_of(int ends[2]) {
+  enum { kWaiting = 20 };
+  pthread_t readers[kWaiting];
+  int seen = 0;
+  static int entered_before;
+  for (int i = 0; i < kWaiting; i++) readers[i] = start(read_one_byte, &ends[kReadEnd]);
+  await_entered(entered_before += kWaiting);
+  char bytes[kWaiting];
+  for (int i = 0; i < kWaiting; i++) bytes[i] = (char)i;
+  CHECK_EQ(write(ends[kWriteEnd], bytes, 1), 1);  // one, then some, then the rest at once
+  usleep(1000);
+  CHECK_EQ(write(ends[kWriteEnd], bytes + 1, 3), 3);
+  CHECK_EQ(write(ends[kWriteEnd], bytes + 4, kWaiting - 4), kWaiting - 4);
+  for (int i = 0; i < kWaiting; i++) seen |= 1 << (long)join(readers[i]);
+  CHECK_EQ(seen, (1 << kWaiting) - 1);
+  close_both(ends);
+}
+
+CASE(each_byte_wakes_a_reader) {
+  int ends[2];
+  open_pipe(ends);
+  wake_readers_of(ends);
+  open_pair(SOCK_STREAM, ends);
+  wake_readers_of(ends);
+  open_tcp_pair(ends);
+  wake_readers_of(ends);
+}

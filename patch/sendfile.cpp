@@ -1,0 +1,92 @@
+// sendfile: from a file, which is always ready, to whatever the descriptor is.
+//
+// No flag keeps it from waiting for a socket. But a socket that is writable has room for a quarter of its buffer (TCP:
+// a third, AF_UNIX: three quarters). So a file goes in such pieces, each once the socket is writable; the kernel itself
+// moves the offset, and says what is wrong. If somebody else writes to the socket in between a piece may block: then
+// the hub is taken.
+
+#include <fcntl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "patch/blocking.h"
+#include "patch/offload.h"
+#include "patch/user_memory.h"
+
+namespace evergreen::patch {
+namespace {
+
+constexpr std::size_t page = 4096;
+
+std::size_t piece_of(int socket) noexcept {
+  int buffer = 0;
+  socklen_t size = sizeof buffer;
+  getsockopt(socket, SOL_SOCKET, SO_SNDBUF, &buffer, &size);
+  return std::max(static_cast<std::size_t>(buffer) / 4 / page * page, page);
+}
+
+// Whether the call would get as far as to wait for room.
+bool may_begin(int out, int in, const off64_t* offset) noexcept {
+  struct stat status {};
+  const int to = real.fcntl(out, F_GETFL), from = real.fcntl(in, F_GETFL);
+  const bool writable = to >= 0 && (to & O_ACCMODE) != O_RDONLY && (to & (O_APPEND | O_NONBLOCK)) == 0;
+  const bool readable = from >= 0 && (from & O_ACCMODE) != O_WRONLY && fstat(in, &status) == 0 &&
+                        (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+  return writable && readable && (offset == nullptr || is_readable(offset, sizeof *offset));
+}
+
+// After the first piece, a connection that is gone ends the call: the next one says so, and raises SIGPIPE.
+bool is_hung_up(int socket) noexcept {
+  pollfd state{socket, 0, 0};
+  return real.poll(&state, 1, 0) > 0 && (state.revents & POLLHUP) != 0;
+}
+
+// call(most) sends so many bytes at most. `piece` is what it may send without waiting; a stream takes one after the
+// other until it has all, anything else what one call gives.
+template <class Call>
+ssize_t send_file(int out, const FdTraits& traits, std::size_t size, int in, const off64_t* offset, Call call) {
+  const KeepErrno keep;
+  const bool is_stream = traits.kind == FdKind::stream;
+  const std::size_t piece = is_stream ? piece_of(out) : size;
+  Wait wait(out, traits, Direction::write, "sendfile");
+  for (std::size_t done = 0;;) {
+    const auto so_far = [&] { return keep(static_cast<ssize_t>(done)); };
+    if (!is_ready(out, Direction::write)) {
+      const bool must_not = done == 0 && !may_begin(out, in, offset);
+      const int error = must_not ? Wait::must_not : wait.until_ready();
+      if (error == 0) continue;
+      if (done != 0) return so_far();
+      return error == Wait::must_not ? keep(call(size)) : fail(error);
+    }
+    if (done != 0 && is_hung_up(out)) return so_far();
+    const ssize_t sent = call(std::min(piece, size - done));
+    if (sent < 0) return done != 0 ? so_far() : -1;
+    done += static_cast<std::size_t>(sent);
+    if (sent == 0 || !is_stream || done >= size) return so_far();
+  }
+}
+
+ssize_t sendfile_any(int out, int in, off64_t* offset, size_t size, const void* caller) {
+  constexpr std::size_t most = 0x7ffff000;  // as the kernel has it
+  const auto call = [=](std::size_t count) { return slowly(caller, real.sendfile, out, in, offset, count); };
+  if (!on_greenlet() || size == 0 || static_cast<ssize_t>(size) < 0) return call(size);
+  const FdTraits traits = traits_of(out);
+  if (traits.kind == FdKind::unknown || traits.kind == FdKind::never_waits || traits.nonblocking) return call(size);
+  return send_file(out, traits, std::min(size, most), in, offset, call);
+}
+
+}  // namespace
+}  // namespace evergreen::patch
+
+using namespace evergreen::patch;
+
+// Waits for room, until a stream socket has taken all. Restarts after a signal.
+SHIM ssize_t sendfile(int out, int in, off_t* offset, size_t size) noexcept {
+  return sendfile_any(out, in, offset, size, __builtin_return_address(0));
+}
+
+SHIM ssize_t sendfile64(int out, int in, off64_t* offset, size_t size) noexcept {
+  return sendfile_any(out, in, offset, size, __builtin_return_address(0));
+}
