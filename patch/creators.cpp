@@ -26,10 +26,18 @@ int made_two(int result, const int* fds) noexcept {
 
 using namespace evergreen::patch;
 
-SHIM int socket(int domain, int type, int protocol) noexcept { return made(real.socket(domain, type, protocol)); }
+SHIM int socket(int domain, int type, int protocol) noexcept {
+  const int fd = real.socket(domain, type, protocol);
+  note_made(fd);
+  return fd;
+}
 
 SHIM int socketpair(int domain, int type, int protocol, int* ends) noexcept {
-  return made_two(real.socketpair(domain, type, protocol, ends), ends);
+  const int result = real.socketpair(domain, type, protocol, ends);
+  if (result != 0) return result;
+  note_made(ends[0]);
+  note_made(ends[1]);
+  return result;
 }
 
 SHIM int pipe(int* ends) noexcept { return made_two(real.pipe(ends), ends); }
@@ -75,7 +83,13 @@ SHIM mqd_t evergreen_mq_open(const char* name, int flags, mode_t mode, mq_attr* 
 
 SHIM mqd_t __mq_open_2(const char* name, int flags) noexcept { return made(real.__mq_open_2(name, flags)); }
 
-// Terminals; libc opens them where we don't see it.
+// The next ones are opened inside libc, where we don't see it.
+
+SHIM FILE* popen(const char* command, const char* mode) {
+  FILE* stream = real.popen(command, mode);
+  if (stream != nullptr) note_new(fileno(stream));
+  return stream;
+}
 
 SHIM int posix_openpt(int flags) { return made(real.posix_openpt(flags)); }
 

@@ -1,10 +1,13 @@
 // Calls that give a descriptor's number another meaning, or change how it behaves; and fcntl's locks on files.
 
 #include <linux/close_range.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
 #include <algorithm>
 
+#include "patch/blocking.h"
 #include "patch/fd_traits.h"
 #include "patch/offload.h"
 #include "patch/own_descriptors.h"
@@ -69,7 +72,10 @@ using namespace evergreen;
 using namespace evergreen::patch;
 
 SHIM int close(int fd) {
-  if (!started()) return real.close(fd);
+  if (!started()) {
+    forget_traits(fd);
+    return real.close(fd);
+  }
   if (is_guarded(fd)) {
     if (!core::in_runtime) return fail(EBADF);
     unguard_descriptor(fd);
@@ -131,6 +137,8 @@ SHIM int evergreen_ioctl(int fd, unsigned long request, long argument) {
 
 SHIM int setsockopt(int fd, int level, int option, const void* value, socklen_t size) noexcept {
   const int result = real.setsockopt(fd, level, option, value, size);
-  if (level == SOL_SOCKET && (option == SO_RCVTIMEO || option == SO_SNDTIMEO)) note_changed(fd);
+  const bool waits = option == SO_RCVTIMEO || option == SO_SNDTIMEO || option == SO_RCVLOWAT;
+  if (level == SOL_SOCKET && waits) note_changed(fd);
+  if (level == IPPROTO_TCP && option == TCP_FASTOPEN_CONNECT) sends_may_open.store(true, std::memory_order_relaxed);
   return result;
 }

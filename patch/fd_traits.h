@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <cstddef>
 #include <cstdint>
 
 #include "hub/core/closing.h"
@@ -23,6 +24,7 @@ struct FdTraits {
   FdKind kind = FdKind::unknown;
   bool nonblocking = false;  // O_NONBLOCK as the program set it. Sockets only: others are asked each time
   bool timeouts = false;     // SO_RCVTIMEO or SO_SNDTIMEO is set
+  bool low_water = false;    // SO_RCVLOWAT is more than 1
   bool drained = false;      // the last read of a stream took less than it asked for: nothing is left
 
   [[nodiscard]] bool is_socket() const noexcept { return kind == FdKind::stream || kind == FdKind::messages; }
@@ -32,17 +34,23 @@ struct FdTraits {
 FdTraits traits_of(int fd) noexcept;
 
 // The same, for a call on a socket that is about to wait: asks the kernel again where another process could have
-// changed the open file's flags or timeouts.
+// changed the open file's flags or options.
 FdTraits traits_before_wait(int fd, const FdTraits& known) noexcept;
 
-// From now on other processes may share descriptors of ours: after fork, and when one is sent or received.
+// note_new() of a socket that this process has just made: no other process has it.
+void note_made(int fd) noexcept;
+
+// Other processes may share the descriptors that there are now: after fork, and when some are sent.
 void note_shared() noexcept;
+
+// Whether no other process can have the open file. False where that is not known: inherited, received, duplicated.
+[[nodiscard]] bool is_private(int fd) noexcept;
 
 // Corrections by those who find out more.
 void set_drained(int fd, bool drained) noexcept;
 void set_poll_first(int fd) noexcept;
 
-// An accepted socket, of which the listener says all.
+// An accepted socket, of which the listener says all. No other process has it.
 void note_accepted(int fd, int listener, bool nonblocking) noexcept;
 
 void forget_traits(int fd) noexcept;
@@ -75,7 +83,7 @@ void note_new(int fd) noexcept;
 // The same for the descriptors that came with a message (SCM_RIGHTS).
 void note_received(const msghdr& message) noexcept;
 
-// Its flags or timeouts change; so may those of any duplicate.
+// Its flags or options change; so may those of any duplicate.
 void note_changed(int fd) noexcept;
 
 // `fd` is a new number for an open file that has another.
@@ -86,5 +94,8 @@ bool is_nonblocking(int fd) noexcept;
 
 // When a call on this socket must give up with EAGAIN: now + SO_RCVTIMEO or SO_SNDTIMEO (`option`).
 Deadline socket_deadline(int fd, const FdTraits& traits, int option) noexcept;
+
+// How many bytes a blocking read of a stream waits for, if it asks for so many: SO_RCVLOWAT.
+std::size_t low_water_mark(int fd, const FdTraits& traits) noexcept;
 
 }  // namespace evergreen::patch

@@ -1,9 +1,8 @@
 // Why code is overwritten. All of stdio (getline, printf, scanf, perror, std::cin, ...) reads and writes through two
-// functions, and all of libc's own locks (of streams, of the list of streams, of malloc, of the resolver) come to two
-// more where they are contended. libc calls these directly, so no shim sees them. Shims around stdio's hundred entries
-// would cost each getc something, and would still miss the locks that are taken inside: stdin flushes stdout,
-// fflush(NULL) holds the list that fopen needs, error(3) prints. Four functions are complete, and cost nothing until
-// somebody waits.
+// functions, and its locks come to two more where they are contended. libc calls these directly, so no shim sees them.
+// Shims around stdio's hundred entries would cost each getc something, and would still miss the locks that are taken
+// inside: reading stdin flushes stdout, fflush(NULL) holds the list that fopen needs, error(3) prints. Four functions
+// are complete, and cost nothing until somebody waits.
 //
 // Why it is sound. The functions are found by their exported names; their prototypes have been the same since 2.34,
 // when threads moved into libc. Ours do all that libc's do, so nothing ever calls the old code. Five bytes are written

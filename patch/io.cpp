@@ -92,8 +92,10 @@ ssize_t read_any(int fd, void* buffer, size_t size, const void* caller) {
         [&] { return slowly(caller, real.read, fd, buffer, size); });
   }
   const ssize_t got = receive(
-      fd, traits, [&] { return size; }, false, "read",
-      [&](std::size_t, int flags) { return real.recv(fd, buffer, size, flags); });
+      fd, traits, [&] { return size; }, 0, "read",
+      [&](std::size_t done, int flags) {
+        return real.recv(fd, static_cast<char*>(buffer) + done, size - done, flags);
+      });
   return was_no_socket(fd, got) ? real.read(fd, buffer, size) : got;
 }
 
@@ -135,8 +137,13 @@ ssize_t readv_any(int fd, const iovec* list, int count, int flags, const void* c
   }
   // By preadv2 here too: unlike recvmsg it returns at once when the list has no room, as readv does.
   return receive(
-      fd, traits, [&] { return total_size(list, static_cast<std::size_t>(count)); }, false, "readv",
-      [&](std::size_t, int more) { return more == 0 ? real.preadv2(fd, list, count, -1, flags) : attempt(); });
+      fd, traits, [&] { return total_size(list, static_cast<std::size_t>(count)); }, 0, "readv",
+      [&](std::size_t done, int more) {
+        if (more == 0) return real.preadv2(fd, list, count, -1, flags);
+        if (done == 0) return attempt();
+        const RestOf rest(list, static_cast<std::size_t>(count), done);  // SO_RCVLOWAT
+        return real.preadv2(fd, rest.list(), static_cast<int>(rest.count()), -1, flags | RWF_NOWAIT);
+      });
 }
 
 ssize_t writev_any(int fd, const iovec* list, int count, int flags, const void* caller) {

@@ -1,14 +1,19 @@
-// The locks that libc takes for itself: of streams, of the list of streams, of malloc, of static results. A greenlet
-// holds one for long where it parks with it: in a read or write of a stream. So the others that want it must park too.
+// The locks that libc takes for itself. A greenlet holds that of a stream for long: while it parks in a read or write
+// of the stream, or under flockfile. So the others that want it must park too. Likewise the lock of the list of
+// streams, which fflush(NULL) holds.
 //
-// The lock is an int: 0 free, 1 held, 2 held and perhaps waited for. libc takes and releases it in line, and comes here
-// where it finds it held, or releases a 2.
+// Such a lock is { int word, int count, owner }. A word is 0: free, 1: held, 2: held and perhaps waited for. libc takes
+// and releases it in line, and comes here where it finds it held, or releases a 2.
+//
+// Its other locks are a word alone: malloc's and the like, held for some instructions. These block the kernel thread,
+// as hub code may want them: it would wait for a greenlet that is parked with one while it wants a second.
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
 #include "patch/inside.h"
 #include "patch/shim.h"
+#include "patch/thread.h"
 #include "patch/wait_table.h"
 
 namespace evergreen::patch {
@@ -17,34 +22,67 @@ namespace {
 constexpr int held_and_waited_for = 2;
 
 // Whoever waits says so in the lock, also for those that wait beside it: it can't know that it is the last.
-int try_lock(int* lock) noexcept {
-  return __atomic_exchange_n(lock, held_and_waited_for, __ATOMIC_SEQ_CST) == 0 ? 0 : EBUSY;
+bool try_lock(int* lock) noexcept { return __atomic_exchange_n(lock, held_and_waited_for, __ATOMIC_SEQ_CST) == 0; }
+
+void wait_in_kernel(int* lock, const timespec* most) noexcept {
+  real.syscall(SYS_futex, lock, FUTEX_WAIT_PRIVATE, held_and_waited_for, most);
 }
 
-void ask_kernel(int* lock, int operation, int value) noexcept {
-  real.syscall(SYS_futex, lock, operation | FUTEX_PRIVATE_FLAG, value, nullptr, nullptr, 0);
+pthread_t* owner_of(int* lock) noexcept { return reinterpret_cast<pthread_t*>(lock + 2); }
+
+// What follows the word of another kind of lock is no handle of a greenlet's.
+bool is_held_by_greenlet(int* lock) noexcept {
+  return Thread::find(__atomic_load_n(owner_of(lock), __ATOMIC_RELAXED)) != nullptr;
+}
+
+// The new holder writes the same when it runs. Who comes before that must see that it is a greenlet.
+bool lock_for(int* lock, core::HubGreenlet& holder) noexcept {
+  if (!try_lock(lock)) return false;
+  __atomic_store_n(owner_of(lock), holder.block(), __ATOMIC_RELAXED);
+  return true;
+}
+
+void park_until_held(int* lock) noexcept {
+  Sleeper sleeper(lock, Sleeper::Kind::futex);
+  for (; !sleeper.has_lock; sleeper.beaten = true) {
+    const core::Runtime runtime;
+    core::prepare_to_park(sleeper.greenlet);
+    add(sleeper);
+    const bool locked = try_lock(lock);
+    if (!locked) core::park(sleeper.greenlet, "a lock of libc", Deadline::never());
+    remove(sleeper);
+    if (locked) return;  // who has woken us for nothing is followed by our own release
+  }
+}
+
+// The holder writes down that it is the owner after it has the lock: so looks again.
+void wait_on_greenlet(int* lock) noexcept {
+  constexpr timespec millisecond{0, 1'000'000};
+  while (!try_lock(lock)) {
+    if (is_held_by_greenlet(lock)) return park_until_held(lock);
+    wait_in_kernel(lock, &millisecond);
+  }
 }
 
 }  // namespace
 
-// Parks while another holds it. No cancellation point. Hub code and plain kernel threads wait in the kernel.
+// Parks while another greenlet holds it. No cancellation point.
 void inside::__lll_lock_wait_private(int* lock) noexcept {
   const int saved = errno;
   if (on_greenlet()) {
-    try_then_park(lock, Sleeper::Kind::futex, "a lock of libc", Deadline::never(), [=] { return try_lock(lock); });
+    wait_on_greenlet(lock);
   } else {
-    while (try_lock(lock) != 0) ask_kernel(lock, FUTEX_WAIT, held_and_waited_for);
+    while (!try_lock(lock)) wait_in_kernel(lock, nullptr);
   }
   errno = saved;
 }
 
-// One that is parked and one in the kernel: the latter may be the hub itself, which would never let the former run.
-// The next to have the lock wakes the next of both.
+// One that is parked and one in the kernel: nobody knows who is there. The next to have the lock wakes the next of
+// both.
 void inside::__lll_lock_wake_private(int* lock) noexcept {
   const int saved = errno;
-  if (started()) wake_futex(lock, 1, FUTEX_BITSET_MATCH_ANY);
-  ask_kernel(lock, FUTEX_WAKE, 1);
-  if (started()) let_beaten_go_first(lock);  // libc takes free locks past us: now is the time
+  if (started()) wake_or_give(lock, lock_for);
+  real.syscall(SYS_futex, lock, FUTEX_WAKE_PRIVATE, 1);
   errno = saved;
 }
 

@@ -35,6 +35,13 @@ std::atomic<std::uint64_t>& word_of(int fd) noexcept { return guarded[static_cas
 
 std::uint64_t bit_of(int fd) noexcept { return std::uint64_t{1} << (fd % 64); }
 
+// libev and the hub make theirs inside the hub.
+int made(int fd) noexcept {
+  if (fd >= 0 && core::in_runtime) return move_out_of_the_way(fd);
+  note_new(fd);
+  return fd;
+}
+
 // Calls function(fd) for each open descriptor, in any order. errno is not kept.
 template <class Function>
 void for_each_descriptor(Function function) noexcept {
@@ -49,13 +56,6 @@ void for_each_descriptor(Function function) noexcept {
     }
   }
   if (directory >= 0) real.close(directory);
-}
-
-// libev and the hub make theirs inside the hub.
-int made(int fd) noexcept {
-  if (fd >= 0 && core::in_runtime) return move_out_of_the_way(fd);
-  note_new(fd);
-  return fd;
 }
 
 }  // namespace

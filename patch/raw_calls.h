@@ -48,6 +48,14 @@ inline long ask_kernel(long number, Arguments given) noexcept {
   return real.syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 }
 
+// The argument at that place is a thread's id, which translate() makes the kernel's.
+template <long number, std::size_t place, pid_t (*translate)(pid_t) noexcept>
+long with_kernel_id(Arguments given) noexcept {
+  std::array<long, 6> for_kernel = given;
+  for_kernel[place] = translate(static_cast<pid_t>(given[place]));
+  return ask_kernel(number, for_kernel);
+}
+
 // A call that makes a descriptor, and that libc's own function passes on as it is.
 template <long number>
 long makes_descriptor(Arguments given) noexcept {
@@ -60,14 +68,6 @@ long makes_descriptor(Arguments given) noexcept {
 template <long number>
 long raw_signalfd(Arguments given) noexcept {
   return static_cast<int>(given[0]) == -1 ? makes_descriptor<number>(given) : ask_kernel(number, given);
-}
-
-// The argument at that place is a thread's id, which translate() makes the kernel's.
-template <long number, std::size_t place, pid_t (*translate)(pid_t) noexcept>
-long with_kernel_id(Arguments given) noexcept {
-  std::array<long, 6> for_kernel = given;
-  for_kernel[place] = translate(static_cast<pid_t>(given[place]));
-  return ask_kernel(number, for_kernel);
 }
 
 // A call without a shim of its own, which blocks nearly always.

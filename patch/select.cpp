@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 
+#include "patch/block_or_look.h"
 #include "patch/clock.h"
 #include "patch/own_descriptors.h"
 #include "patch/poll_wait.h"
@@ -32,7 +33,7 @@ class Sets {
  public:
   Sets(int count, fd_set* read, fd_set* write, fd_set* except) noexcept
       : count_(count), words_((static_cast<std::size_t>(count) + 63) / 64), programs_{read, write, except} {
-    memory_.reset(new (std::nothrow) unsigned long[2 * 3 * words_ + 1]);
+    memory_.reset(new (std::nothrow) unsigned long[6 * words_ + 1]);
     pollfds_.reset(new (std::nothrow) pollfd[static_cast<std::size_t>(count_) + 1]);
   }
 
@@ -111,6 +112,8 @@ int select_until(int count, fd_set* read, fd_set* write, fd_set* except, const s
   while (ready == 0 && !deadline.has_passed()) {
     if (const int error = sets.wait(why, slice(deadline, mask))) return fail(error);
     ready = sets.ask_again(mask);
+    // Woken for what select does not count, as a hang-up where only room is asked for: that stays so.
+    if (ready == 0) sleep_a_little(why, deadline);
   }
   return keep(ready);
 }

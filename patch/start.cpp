@@ -70,13 +70,14 @@ void release_locks() {
 }
 
 void in_forking_parent() {
+  note_shared();
   if (!started()) return;
   release_locks();
   _IO_list_unlock();
-  note_shared();
 }
 
 void release_in_child() {
+  note_shared();
   if (started()) release_locks();
 }
 
@@ -85,7 +86,6 @@ void restart_in_child() {
   const core::Runtime runtime;
   if (core::current == nullptr) return;  // forked by a kernel thread that runs no greenlets
   if (core::current != &core::Hubs::main_greenlet()) leave_glibc_lists();
-  note_shared();
   forget_main_exit();
   static_cast<Thread*>(core::current)->forget_joiner();
   begin_process();

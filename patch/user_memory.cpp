@@ -54,10 +54,12 @@ bool is_readable(const void* address, std::size_t size) noexcept {
   return is_readable_page(first_page) && (last_page == first_page || is_readable_page(last_page));
 }
 
-void give_time(timespec* to, std::chrono::nanoseconds left) noexcept {
+bool give_time(timespec* to, std::chrono::nanoseconds left) noexcept {
+  if (!is_writable(to)) return false;
   constexpr long second = 1'000'000'000;
   const long rest = std::max<long>(left.count(), 0);
-  if (is_writable(to)) *to = {rest / second, rest % second};
+  *to = {rest / second, rest % second};
+  return true;
 }
 
 void give_time(timeval* to, timeval left) noexcept {

@@ -155,6 +155,25 @@ std::size_t wake_futex(const void* address, std::size_t most, std::uint32_t bits
   return wake_matching(bucket, most, matches);
 }
 
+void wake_or_give(int* address, bool (*take)(int*, core::HubGreenlet&)) noexcept {
+  Bucket& bucket = bucket_of(address);
+  if (bucket.count.load() == 0) return;
+  const auto matches = [address](const Sleeper& sleeper) {
+    return sleeper.address == address && sleeper.kind == Sleeper::Kind::futex;
+  };
+  if (core::in_runtime) {
+    defer_wake_futex(bucket, 1, matches);
+    return;
+  }
+  const core::Runtime runtime;
+  const std::lock_guard guard(bucket.lock);
+  Sleeper* sleeper = bucket.sleepers.first();
+  while (sleeper != nullptr && !matches(*sleeper)) sleeper = bucket.sleepers.after(*sleeper);
+  if (sleeper == nullptr) return;
+  sleeper->has_lock = sleeper->beaten && take(address, sleeper->greenlet);
+  wake_sleeper(bucket, *sleeper);
+}
+
 void wake_for_rwlock(const void* address, bool writers_first) noexcept {
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load() == 0) return;

@@ -19,6 +19,7 @@ struct Sleeper : Link<Sleeper> {
   const void* const address;
   const Kind kind;
   bool beaten = false;       // woken once, and somebody else was faster
+  bool has_lock = false;     // wake_or_give() gave it the lock
   const std::uint32_t bits;  // of a futex: which wake-ups it takes (FUTEX_WAIT_BITSET)
   core::HubGreenlet& greenlet;
 };
@@ -57,6 +58,11 @@ void wake_semaphore(const void* address) noexcept;
 // program's own change of the word, which may be a plain store, before it. Async-signal-safe: where a handler has
 // interrupted the hub, the loop then wakes all futex sleepers, who must expect that anyway (futex(2)).
 std::size_t wake_futex(const void* address, std::size_t most, std::uint32_t bits) noexcept;
+
+// Wakes the oldest sleeper on the futex at `address`, which was just released. To one that was beaten, perhaps by a
+// thread of another hub that would always be faster, gives the lock itself: take() tries to get it for that sleeper.
+// Async-signal-safe, as wake_futex().
+void wake_or_give(int* address, bool (*take)(int*, core::HubGreenlet&)) noexcept;
 
 // As many as a released rwlock may let in: a writer, and all readers; with `writers_first` only a writer if one waits.
 void wake_for_rwlock(const void* address, bool writers_first) noexcept;

@@ -23,10 +23,15 @@ MOST_FAILURES = 20  # enough to look at
 
 # What differs by design: how the native line looks, how the preloaded one, and why.
 KNOWN = [
-    (r"select6?\(.*(read_only|over_edge).* EFAULT", r" EFAULT ",
-     "that a set cannot be written is told at once, not when the wait is over"),
-    (r"poll\(.*(kernel|non_canonical), 0, .*( waits| EFAULT)", r" EFAULT ",
+    (r"select6?\(.*(read_only|over_edge)", r" EFAULT ",
+     "that a set cannot be written is told at once, not when the wait is over; and of sets that are longer than the "
+     "table of descriptors the kernel reads as much as that table is long, in which ours lie far up"),
+    (r"poll\(.*\] (read_only|over_edge|edge)", r" EFAULT ", "that entries cannot be written is told at once"),
+    (r"poll\(.*(kernel|non_canonical), (0|4G),", r" EFAULT ",
      "the kernel finds fault with the address of no entries when the wait is over, the shim at once"),
+    (r"sendfile(64)?\(\w+, queue_", r"", "a message queue cannot be sent, which shows when there is room for it"),
+    (r"(write|send).*\(?unix_full.* = [1-9]", r" = [1-9]",
+     "a peer's close ends a half-done write; the kernel forgets the error then, SO_ERROR has it still (blocking.h)"),
 ]
 
 

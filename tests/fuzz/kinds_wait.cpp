@@ -172,8 +172,9 @@ void select_count(Call& call) {
 
 void set(Call& call) {
   if (call.random.percent(40)) return call.add(0, "NULL");
-  ::fd_set set;
-  FD_ZERO(&set);
+  // Longer than any table of descriptors: how much of it the kernel reads depends on that table's size.
+  ::fd_set padded[5]{};
+  ::fd_set& set = padded[0];
   std::string words = "{";
   for (int n = 0; n < 2; ++n) {
     const Descriptor& chosen = any_descriptor(call.random);
@@ -182,8 +183,8 @@ void set(Call& call) {
     call.name_descriptor(chosen.fd);
     words += std::string(chosen.name) + " ";
   }
-  const Pointer to = place(call.random, sizeof set);
-  put(to, &set, sizeof set);
+  const Pointer to = place(call.random, sizeof padded);
+  put(to, padded, sizeof padded);
   call.add(address(to.address), words + "} " + to.name);
 }
 

@@ -31,7 +31,7 @@ namespace fuzz {
 namespace {
 
 constexpr int look_ms = 2;
-constexpr int quiet_looks = 8;        // in a row, at which no thread of the child ran: its call waits
+constexpr int quiet_looks = 8;             // in a row, at which no thread of the child ran: its call waits
 constexpr int all_looks = 5000 / look_ms;  // in the same call: it is stuck, whatever runs
 
 // Whether all threads of the process sleep.

@@ -16,7 +16,7 @@ namespace {
 constexpr long base = 0x100'0000'0000;
 constexpr long good_at = base, edge_at = base + 0x10000, sealed_at = base + 0x20000, sealed_alias_at = base + 0x30000,
                large_at = base + 0x100000, map_at = base + 0x800000;
-constexpr std::size_t good_size = 4 * page, edge_size = page, sealed_size = page;
+constexpr std::size_t good_size = 6 * page, edge_size = page, sealed_size = page;
 
 std::size_t used = 0;  // of the good area, by the objects of this call
 bool large_is_dirty = true;

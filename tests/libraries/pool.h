@@ -4,8 +4,8 @@
 #include <stdbool.h>
 
 // Arguments of each program: ADDRESS THREADS JOBS MODE [...]. What the jobs of a mode wait for:
-//   meet   until THREADS of them wait at the same time, which another thread or the server notices: so the jobs can only
-//          end if they really overlap, however slow the machine is
+//   meet   until THREADS of them wait at the same time, which another thread or the server notices: so the jobs
+//          can only end if they really overlap, however slow the machine is
 //   wait   0.2 s each, for benchmarks
 struct Setting {
   const char* address;

@@ -116,6 +116,57 @@ CASE(the_new_owner_of_the_number_gets_no_old_event) {
   close(ends[kWriteEnd]);
 }
 
+// A close that passes no shim shows when the number has its next owner.
+CASE(closed_past_libc) {
+  int ends[2], next[2];
+  open_pair(SOCK_STREAM, ends);
+  pthread_t threads[2] = {start(recv_in_thread, &ends[kReadEnd]), start(recv_in_thread, &ends[kReadEnd])};
+  await_entered(2);
+  raw_close(ends[kReadEnd]);
+  open_pair(SOCK_STREAM, next);
+  CHECK_EQ(next[kReadEnd], ends[kReadEnd]);
+  join_all(threads, 2);
+  meet(read_hello, write_hello, next);
+  close_both(next);
+  close(ends[kWriteEnd]);
+}
+
+// Each gives the number another meaning, or none.
+enum { kDup2, kDup3, kCloseRange, kClosefrom, kFclose, kSyscall, kGoneWays };
+
+static void end_number(int way, int fd, int other) {
+  if (way == kDup2) CHECK_EQ(dup2(other, fd), fd);
+  if (way == kDup3) CHECK_EQ(dup3(other, fd, 0), fd);
+  if (way == kCloseRange) CHECK_EQ(close_range((unsigned)fd, (unsigned)fd, 0), 0);
+  if (way == kClosefrom) closefrom(fd);
+  if (way == kFclose) CHECK_EQ(fclose(fdopen(fd, "r")), 0);
+  if (way == kSyscall) CHECK_EQ(syscall(SYS_close, fd), 0);
+}
+
+CASE(all_ways_to_end_a_number) {
+  for (int way = 0; way < kGoneWays; way++) {
+    int ends[2], next[2];
+    const int number = 700;  // above all others, for closefrom
+    char byte = 0;
+    open_pair(SOCK_STREAM, ends);
+    open_pair(SOCK_STREAM, next);
+    CHECK_EQ(dup2(ends[kReadEnd], number), number);
+    pthread_t thread = start(recv_in_thread, (int[]){number});
+    await_entered(way + 1);
+    end_number(way, number, next[kReadEnd]);
+    join(thread);
+    CHECK_EQ(dup2(next[kReadEnd], number), number);
+    meet(read_hello, write_hello, (int[]){number, next[kWriteEnd]});
+    CHECK_EQ(write(ends[kWriteEnd], "o", 1), 1);  // the old one's
+    CHECK_EQ(write(next[kWriteEnd], "n", 1), 1);
+    CHECK_EQ(recv(number, &byte, 1, 0), 1);
+    CHECK_EQ(byte, 'n');
+    CHECK_EQ(close(number), 0);
+    close_both(ends);
+    close_both(next);
+  }
+}
+
 static void epoll_until_closed(void* epoll) {
   struct epoll_event event;
   CHECK_FAILS(epoll_wait(*(int*)epoll, &event, 1, -1), EBADF);
@@ -168,55 +219,4 @@ CASE(mq_receive) {
   mqd_t queue = open_queue();
   meet(receive_until_closed, close_queue, &queue);
   CHECK_EQ(mq_close(queue), 0);
-}
-
-// A close that passes no shim shows when the number has its next owner.
-CASE(closed_past_libc) {
-  int ends[2], next[2];
-  open_pair(SOCK_STREAM, ends);
-  pthread_t threads[2] = {start(recv_in_thread, &ends[kReadEnd]), start(recv_in_thread, &ends[kReadEnd])};
-  await_entered(2);
-  raw_close(ends[kReadEnd]);
-  open_pair(SOCK_STREAM, next);
-  CHECK_EQ(next[kReadEnd], ends[kReadEnd]);
-  join_all(threads, 2);
-  meet(read_hello, write_hello, next);
-  close_both(next);
-  close(ends[kWriteEnd]);
-}
-
-// Each gives the number another meaning, or none.
-enum { kDup2, kDup3, kCloseRange, kClosefrom, kFclose, kSyscall, kGoneWays };
-
-static void end_number(int way, int fd, int other) {
-  if (way == kDup2) CHECK_EQ(dup2(other, fd), fd);
-  if (way == kDup3) CHECK_EQ(dup3(other, fd, 0), fd);
-  if (way == kCloseRange) CHECK_EQ(close_range((unsigned)fd, (unsigned)fd, 0), 0);
-  if (way == kClosefrom) closefrom(fd);
-  if (way == kFclose) CHECK_EQ(fclose(fdopen(fd, "r")), 0);
-  if (way == kSyscall) CHECK_EQ(syscall(SYS_close, fd), 0);
-}
-
-CASE(all_ways_to_end_a_number) {
-  for (int way = 0; way < kGoneWays; way++) {
-    int ends[2], next[2];
-    const int number = 700;  // above all others, for closefrom
-    char byte = 0;
-    open_pair(SOCK_STREAM, ends);
-    open_pair(SOCK_STREAM, next);
-    CHECK_EQ(dup2(ends[kReadEnd], number), number);
-    pthread_t thread = start(recv_in_thread, (int[]){number});
-    await_entered(way + 1);
-    end_number(way, number, next[kReadEnd]);
-    join(thread);
-    CHECK_EQ(dup2(next[kReadEnd], number), number);
-    meet(read_hello, write_hello, (int[]){number, next[kWriteEnd]});
-    CHECK_EQ(write(ends[kWriteEnd], "o", 1), 1);  // the old one's
-    CHECK_EQ(write(next[kWriteEnd], "n", 1), 1);
-    CHECK_EQ(recv(number, &byte, 1, 0), 1);
-    CHECK_EQ(byte, 'n');
-    CHECK_EQ(close(number), 0);
-    close_both(ends);
-    close_both(next);
-  }
 }

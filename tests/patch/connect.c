@@ -1,10 +1,15 @@
 // connect: what waits, what it returns, what it leaves set.
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/un.h>
 
 #include "tests/support/case.h"
 #include "tests/support/sockets.h"
+
+#ifndef TCP_FASTOPEN_NO_COOKIE
+#define TCP_FASTOPEN_NO_COOKIE 34
+#endif
 
 enum { kUntilTimeout = 50 };
 
@@ -177,6 +182,95 @@ CASE(unix_connect_ends_when_the_listener_is_closed) {
   server.first = unix_connected(&server);
   meet(connect_until_the_listener_is_gone, close_listener, &server);
   close(server.first);
+  close(server.listener);
+}
+
+// The first send opens the connection. Without a cookie of the server's the kernel sends data along only if told to.
+static int fast_opener(int connects, int without_cookie) {
+  int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (connects) CHECK_EQ(setsockopt(fd, SOL_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on), 0);
+  if (without_cookie) CHECK_EQ(setsockopt(fd, SOL_TCP, TCP_FASTOPEN_NO_COOKIE, &on, sizeof on), 0);
+  return fd;
+}
+
+static void check_open(int fd, int listener, size_t size) {
+  struct sockaddr_in any = {.sin_family = AF_INET};
+  check_blocking(fd);
+  CHECK_FAILS(connect(fd, (struct sockaddr*)&any, sizeof any), EISCONN);
+  close(fd);
+  int accepted = accept(listener, NULL, NULL);
+  CHECK(accepted >= 0);
+  drain_pattern(accepted, size);
+  CHECK_EQ(read(accepted, &any, 1), 0);
+  close(accepted);
+}
+
+CASE(fast_open) {
+  struct Server server;
+  struct iovec parts[] = {{large, 100}, {large + 100, 20000}};
+  for (int without_cookie = 0; without_cookie < 2; without_cookie++) {
+    server.listener = tcp_listener(5, &server.address);
+    struct sockaddr* to = (struct sockaddr*)&server.address;
+    struct msghdr message = {
+        .msg_iov = parts, .msg_iovlen = 2, .msg_name = &server.address, .msg_namelen = sizeof server.address};
+    int fd = fast_opener(0, without_cookie);
+    CHECK_EQ(sendto(fd, large, 30000, MSG_FASTOPEN, to, sizeof server.address), 30000);
+    CHECK_FAILS(sendto(fd, large, 1, MSG_FASTOPEN, to, sizeof server.address), EISCONN);
+    check_open(fd, server.listener, 30000);
+    fd = fast_opener(0, without_cookie);
+    CHECK_EQ(sendmsg(fd, &message, MSG_FASTOPEN), 20100);
+    check_open(fd, server.listener, 20100);
+    fd = fast_opener(1, without_cookie);
+    CHECK_EQ(connect(fd, to, sizeof server.address), 0);
+    CHECK_EQ(write(fd, large, 30000), 30000);
+    check_open(fd, server.listener, 30000);
+    close(server.listener);
+
+    fd = fast_opener(0, without_cookie);
+    CHECK_FAILS(sendto(fd, large, 5, MSG_FASTOPEN | MSG_NOSIGNAL, to, sizeof server.address), ECONNREFUSED);
+    CHECK_FAILS(send(fd, large, 5, MSG_NOSIGNAL), EPIPE);
+    close(fd);
+    fd = fast_opener(1, without_cookie);
+    if (without_cookie) CHECK_EQ(connect(fd, to, sizeof server.address), 0);
+    CHECK_FAILS(without_cookie ? send(fd, large, 5, MSG_NOSIGNAL) : connect(fd, to, sizeof server.address),
+                ECONNREFUSED);
+    CHECK_FAILS(send(fd, large, 5, MSG_NOSIGNAL), EPIPE);
+    close(fd);
+  }
+}
+
+static void open_to_full_backlog(void* argument) {
+  struct Server* server = argument;
+  char byte = 0;
+  int fd = fast_opener(0, 0);
+  CHECK_EQ(sendto(fd, large, 5, MSG_FASTOPEN, (struct sockaddr*)&server->address, sizeof server->address), 5);
+  read_exactly(fd, &byte, 1);
+  CHECK_EQ(byte, '2');
+  close(server->first);
+  close(fd);
+  server->first = tcp_connected(&server->address);
+}
+
+CASE(fast_open_waits) {
+  struct Server server;
+  server.listener = tcp_listener(0, &server.address);
+  server.first = tcp_connected(&server.address);
+  meet(open_to_full_backlog, accept_both, &server);
+  close(server.first);
+  close(server.listener);
+}
+
+CASE(connections_that_are_dissolved) {
+  struct Server server;
+  struct sockaddr none = {.sa_family = AF_UNSPEC};
+  server.listener = tcp_listener(5, &server.address);
+  int fd = tcp_connected(&server.address);
+  CHECK_EQ(connect(fd, &none, sizeof none), 0);
+  CHECK_FAILS(recv(fd, &none, 1, 0), ECONNRESET);
+  CHECK_FAILS(recv(fd, &none, 1, 0), ENOTCONN);
+  CHECK_EQ(connect(fd, (struct sockaddr*)&server.address, sizeof server.address), 0);
+  CHECK_EQ(send(fd, "hello", 5, 0), 5);
+  close(fd);
   close(server.listener);
 }
 

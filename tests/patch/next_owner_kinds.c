@@ -10,6 +10,7 @@
 #include <sys/inotify.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -183,32 +184,46 @@ CASE(epoll_create) {
   close_both(ends);
 }
 
-static void read_line(void* terminal) {
-  char text[16] = "";
-  CHECK_EQ(read(((int*)terminal)[kReadEnd], text, sizeof text), 6);
-}
-
-static void type_line(void* terminal) { CHECK_EQ(write(((int*)terminal)[kWriteEnd], "hello\n", 6), 6); }
-
 CASE(posix_openpt) {
   for (int way = 0; way < 3; way++) {
     const int number = abandoned_number();
-    int terminal[2];
+    int ends[2];
     if (way < 2) {
-      terminal[kWriteEnd] = way == 0 ? posix_openpt(O_RDWR | O_NOCTTY) : getpt();
-      CHECK_EQ(unlockpt(terminal[kWriteEnd]), 0);
-      terminal[kReadEnd] = open(ptsname(terminal[kWriteEnd]), O_RDWR | O_NOCTTY);
+      ends[kReadEnd] = way == 0 ? posix_openpt(O_RDWR | O_NOCTTY) : getpt();
+      CHECK_EQ(unlockpt(ends[kReadEnd]), 0);
+      ends[kWriteEnd] = open(ptsname(ends[kReadEnd]), O_RDWR | O_NOCTTY);
     } else {
-      CHECK_EQ(openpty(&terminal[kWriteEnd], &terminal[kReadEnd], NULL, NULL, NULL), 0);
+      CHECK_EQ(openpty(&ends[kReadEnd], &ends[kWriteEnd], NULL, NULL, NULL), 0);
     }
-    CHECK_EQ(terminal[kWriteEnd], number);
-    CHECK(terminal[kReadEnd] >= 0);
-    meet(read_line, type_line, terminal);
-    CHECK_EQ(write(terminal[kReadEnd], "x\n", 2), 2);
-    struct pollfd state = {terminal[kWriteEnd], POLLIN, 0};
-    CHECK_EQ(poll(&state, 1, -1), 1);
-    close_both(terminal);
+    CHECK_EQ(ends[kReadEnd], number);
+    CHECK(ends[kWriteEnd] >= 0);
+    meet(read_hello, write_hello, ends);
+    close_both(ends);
   }
+}
+
+static void read_from_child(void* ends) {
+  char text[16] = "";
+  CHECK_EQ(read(((int*)ends)[kReadEnd], text, sizeof text), 5);
+  CHECK_TEXT(text, "hello");
+}
+
+CASE(popen) {
+  char directory[] = "/tmp/evergreen-owner-XXXXXX", command[80];
+  CHECK(mkdtemp(directory));
+  snprintf(command, sizeof command, "exec cat %s/fifo", directory);
+  CHECK_EQ(mkfifo(command + strlen("exec cat "), 0600), 0);
+  int fifo = open(command + strlen("exec cat "), O_RDWR | O_CLOEXEC);  // or cat would hold it, too
+  const int number = abandoned_number();
+  FILE* stream = popen(command, "r");
+  CHECK(stream);
+  int ends[] = {fileno(stream), fifo};
+  CHECK_EQ(ends[kReadEnd], number);
+  meet(read_from_child, write_hello, ends);
+  unlink(command + strlen("exec cat "));
+  rmdir(directory);
+  CHECK_EQ(close(fifo), 0);
+  CHECK_EQ(pclose(stream), 0);
 }
 
 static void await_message(void* source) {

@@ -134,6 +134,7 @@ static void wait_with(Vector* in, Vector* out) {
       int small = 65536;  // so that the megabyte does not fit
       open_tcp_pair(ends);
       CHECK_EQ(setsockopt(ends[kWriteEnd], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+      CHECK_EQ(setsockopt(ends[kReadEnd], SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
     }
     if (in != NULL) meet(read_vector, write_hello, ends);
     if (out != NULL) meet(write_vector, drain_large, ends);

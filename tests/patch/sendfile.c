@@ -64,6 +64,7 @@ static void send_to_sockets(Sender* by) {
   for (int kind = 0; kind < 2; kind++) {
     kind == 0 ? open_pair(SOCK_STREAM, ends) : open_tcp_pair(ends);
     CHECK_EQ(setsockopt(ends[kWriteEnd], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    CHECK_EQ(setsockopt(ends[kReadEnd], SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
     CHECK_EQ(lseek(file, 0, SEEK_SET), 0);
     meet(send_by_position, drain_large, ends);
     meet(send_by_offset, drain_shifted, ends);

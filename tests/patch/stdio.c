@@ -305,6 +305,7 @@ CASE(twenty_children_are_read_at_once) {
   await_entered(kThreads);
   for (int i = 0; i < kThreads; i++) CHECK_EQ(write(ends[kWriteEnd], "\n", 1), 1);
   join_all(threads, kThreads);
+  for (int i = 0; i < kThreads; i++) CHECK_EQ(pclose(children[i]), 0);
   close_both(ends);
 }
 

@@ -18,6 +18,15 @@ void open_tcp_pair(int ends[2]) {
   close(listener);
 }
 
+void open_slow_tcp_pair(int ends[2]) {
+  int bytes = 50000;
+  open_tcp_pair(ends);
+  for (int i = 0; i < 2; i++) {
+    CHECK_EQ(setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes), 0);
+    CHECK_EQ(setsockopt(ends[i], SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
+  }
+}
+
 void close_both(int ends[2]) {
   CHECK_EQ(close(ends[0]), 0);
   CHECK_EQ(close(ends[1]), 0);

@@ -10,6 +10,7 @@ enum { kReadEnd = 0, kWriteEnd = 1 };
 void open_pipe(int ends[2]);
 void open_pair(int type, int ends[2]);  // connected unix sockets
 void open_tcp_pair(int ends[2]);        // connected over loopback
+void open_slow_tcp_pair(int ends[2]);   // the same, with small buffers: they hold far less than kLarge
 void close_both(int ends[2]);
 
 int tcp_listener(int backlog, struct sockaddr_in* address);
