@@ -18,9 +18,12 @@ int pending_error(int fd) noexcept {
 }
 
 bool is_listening(int fd) noexcept {
+  const int saved = errno;
   int listening = 0;
   socklen_t size = sizeof listening;
-  return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
+  const bool known = getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0;
+  errno = saved;
+  return known && listening != 0;
 }
 
 constinit std::atomic<bool> sends_may_open{false};

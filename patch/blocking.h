@@ -40,7 +40,7 @@ inline bool is_ready(int fd, Direction direction) noexcept {
 // What SO_ERROR says, and then no longer.
 int pending_error(int fd) noexcept;
 
-// Does it accept connections? Nothing can ever be written to it.
+// Does it accept connections? Nothing can ever be written to it. errno is kept.
 bool is_listening(int fd) noexcept;
 
 // The waits of one call on a socket, all until the same deadline (SO_RCVTIMEO, SO_SNDTIMEO).

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -96,10 +97,13 @@ int peer_of(int fd) {
 }
 
 void note_peers(const Call& call) {
+  const std::span<const int> named(call.named.data(), static_cast<std::size_t>(std::min(call.named_count, 8)));
   int count = 0;
-  for (int i = 0; i < std::min(call.named_count, 8); ++i) {
-    const int peer = peer_of(call.named[static_cast<std::size_t>(i)]);
-    if (peer >= 0) peers[static_cast<std::size_t>(count++)].store(peer);
+  for (const int fd : named) {
+    const int peer = peer_of(fd);
+    // One that the call itself has must stay: natively nobody learns of its end.
+    if (peer >= 0 && std::find(named.begin(), named.end(), peer) == named.end())
+      peers[static_cast<std::size_t>(count++)].store(peer);
   }
   peer_count.store(count);
 }
