@@ -78,7 +78,7 @@ template <class Libc>
 int lock_until(pthread_mutex_t* mutex, clockid_t clock, const timespec* until, const char* why, Libc libc) noexcept {
   const int result = try_lock(mutex);
   if (result != EBUSY) return result;
-  if (!is_valid(*until)) return EINVAL;
+  if (!is_valid(*until)) return libc();  // EINVAL, or EDEADLK: it does not wait
   return lock(mutex, why, deadline_on(clock, *until), libc);
 }
 

@@ -12,13 +12,13 @@
 namespace evergreen::patch {
 namespace {
 
-constexpr short reads = POLLIN | POLLRDNORM, writes = POLLOUT | POLLWRNORM;
 constexpr short errors = POLLERR | POLLHUP | POLLNVAL;  // told unasked
 
-// Errors wake who reads or writes anyhow; and a half-closed connection is readable.
+// Errors wake who reads or writes anyhow; and a half-closed connection is readable. What is only asked for as
+// POLLRDNORM need not come with POLLIN: an eventfd's does not.
 core::FdInterest interest_of(const pollfd& entry, short unasked) noexcept {
-  const bool read = (entry.events & reads) != 0, write = (entry.events & writes) != 0;
-  const int implied = errors | reads | writes | (read ? POLLRDHUP : 0);
+  const bool read = (entry.events & POLLIN) != 0, write = (entry.events & POLLOUT) != 0;
+  const int implied = errors | POLLIN | POLLOUT | (read ? POLLRDNORM | POLLRDHUP : 0) | (write ? POLLWRNORM : 0);
   const int special = (entry.events & ~implied) | (read || write ? 0 : unasked);
   return {entry.fd, read, write, static_cast<std::uint16_t>(special)};  // the bits of poll are those of epoll
 }

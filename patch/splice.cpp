@@ -135,7 +135,7 @@ SHIM ssize_t splice(int in, off64_t* in_offset, int out, off64_t* out_offset, si
 
 // Waits for input and for room. Cancellation point. Restarts after a signal.
 SHIM ssize_t tee(int in, int out, size_t size, unsigned flags) {
-  if (!on_greenlet() || (flags & SPLICE_F_NONBLOCK) != 0) return real.tee(in, out, size, flags);
+  if (!on_greenlet() || size == 0 || (flags & SPLICE_F_NONBLOCK) != 0) return real.tee(in, out, size, flags);
   return tee_any(in, out, size, flags);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <resolv.h>
 #include <sched.h>
@@ -41,16 +42,19 @@ std::atomic<bool> has_returned{false};
 
 void drain(int fd) {
   char bytes[4096];
-  for (int n = 0; n < 100 && kernel(SYS_read, fd, address(bytes), sizeof bytes) > 0; ++n) {
+  for (int n = 0; n < 100; ++n) {
+    pollfd state{fd, POLLIN, 0};
+    if (kernel(SYS_poll, address(&state), 1, 0) <= 0 || (state.revents & POLLIN) == 0) return;
+    if (kernel(SYS_read, fd, address(bytes), sizeof bytes) <= 0) return;
   }
 }
 
-// Does what may end the call that waits: a peer writes, and then reads whatever comes; or it is closed.
+// Does what may end the call that waits: one peer after the other writes, and then reads whatever comes; or is closed.
 void end_call(Random random) {
   char text[64];
   std::memset(text, 'e', sizeof text);
   const bool closes = random.percent(20);
-  for (int i = 0; i < peer_count.load(); ++i) {
+  for (int i = 0; i < peer_count.load() && !has_returned.load(); ++i) {
     const int peer = peers[static_cast<std::size_t>(i)].load();
     if (closes) {
       kernel(SYS_close, peer);
@@ -58,10 +62,10 @@ void end_call(Random random) {
       kernel(SYS_fcntl, peer, F_SETFL, O_NONBLOCK | kernel(SYS_fcntl, peer, F_GETFL));
       kernel(SYS_write, peer, address(text), sizeof text);
     }
-  }
-  for (int round = 0; round < 20 && !closes && !has_returned.load(); ++round) {
-    for (int i = 0; i < peer_count.load(); ++i) drain(peers[static_cast<std::size_t>(i)].load());
-    usleep(1000);
+    for (int round = 0; round < 10 && !has_returned.load(); ++round) {
+      if (!closes) drain(peer);
+      usleep(1000);
+    }
   }
 }
 

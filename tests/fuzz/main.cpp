@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -32,7 +33,7 @@ namespace {
 
 constexpr int look_ms = 2;
 constexpr int quiet_looks = 8;             // in a row, at which no thread of the child ran: its call waits
-constexpr int all_looks = 5000 / look_ms;  // in the same call: it is stuck, whatever runs
+constexpr int all_looks = 5000 / look_ms;  // at the same call: it is stuck, whatever runs
 
 // Whether all threads of the process sleep.
 bool is_quiet(pid_t child) {
@@ -63,11 +64,11 @@ int watch(Board& board, pid_t child, bool& waits) {
   std::uint64_t last = Board::no_call;
   for (int looks = 0, quiet = 0; poll(&ended, 1, look_ms) == 0; ++looks) {
     const std::uint64_t call = board.call();
-    if (board.phase() == Board::between || call != last) {
+    if (call != last) {
       last = call;
       looks = quiet = 0;
-      continue;
     }
+    if (board.phase() == Board::between && looks <= all_looks) continue;
     if (looks > 3 && is_quiet(child)) ++quiet;
     if (quiet >= quiet_looks && board.change(call, Board::calling, Board::waits)) quiet = 0;
     if ((quiet >= quiet_looks && board.phase() == Board::attended) || looks > all_looks) {
@@ -152,6 +153,7 @@ Options parse(int count, char** arguments) {
 int main(int count, char** arguments) {
   using namespace fuzz;
   const Options options = parse(count, arguments);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // the driver goes, and all go
   const rlimit no_core{0, 0}, files{20000, 20000};
   setrlimit(RLIMIT_CORE, &no_core);
   setrlimit(RLIMIT_NOFILE, &files);
