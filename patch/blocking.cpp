@@ -10,6 +10,22 @@
 
 namespace evergreen::patch {
 
+int pending_error(int fd) noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  return error;
+}
+
+bool is_listening(int fd) noexcept {
+  const int saved = errno;
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  const bool known = getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0;
+  errno = saved;
+  return known && listening != 0;
+}
+
 constinit std::atomic<bool> sends_may_open{false};
 
 namespace {

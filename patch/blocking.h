@@ -37,6 +37,12 @@ inline bool is_ready(int fd, Direction direction) noexcept {
   return real.poll(&state, 1, 0) != 0;
 }
 
+// What SO_ERROR says, and then no longer.
+int pending_error(int fd) noexcept;
+
+// Does it accept connections? Nothing can ever be written to it. errno is kept.
+bool is_listening(int fd) noexcept;
+
 // The waits of one call on a socket, all until the same deadline (SO_RCVTIMEO, SO_SNDTIMEO).
 class Wait {
  public:
@@ -149,7 +155,8 @@ ssize_t transmit(int fd, const FdTraits& traits, Size size, const char* why, Att
       continue;
     }
     const bool waits = refusal == EAGAIN || refusal == EINPROGRESS;
-    const int error = waits ? refusal_of(wait.until_ready()) : refusal;
+    int error = waits ? refusal_of(wait.until_ready()) : refusal;
+    if (waits && error == 0 && done == 0) error = pending_error(fd);  // the kernel looks at it first, and so no SIGPIPE
     if (error != 0 || (done != 0 && wait.is_for_next_call())) {
       return done != 0 ? keep(static_cast<ssize_t>(done)) : fail<ssize_t>(error == EAGAIN ? refusal : error);
     }

@@ -15,12 +15,6 @@ int noted(int accepted) noexcept {
   return accepted;
 }
 
-bool is_listening(int fd) noexcept {
-  int listening = 0;
-  socklen_t size = sizeof listening;
-  return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
-}
-
 // accept takes no MSG_DONTWAIT: it is polled first. Who else accepts from the same socket may win in between, and then
 // the call blocks: another process, or a greenlet of another hub.
 int accept_ready(int fd, sockaddr* address, socklen_t* size, int flags) {

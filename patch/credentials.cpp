@@ -18,9 +18,10 @@ int for_all_threads(Call call) {
   struct Job {
     Call& call;
     int result, error;
-  } job{call, -1, 0};
+  } job{call, -1, errno};
   const auto run = [](void* argument) -> void* {
     Job& job = *static_cast<Job*>(argument);
+    errno = job.error;
     job.result = job.call();
     job.error = errno;
     return nullptr;
@@ -30,7 +31,7 @@ int for_all_threads(Call call) {
   pthread_t helper;
   if (!elsewhere || ::pthread_create(&helper, nullptr, run, &job) != 0) return call();
   ::pthread_join(helper, nullptr);
-  if (job.result != 0) errno = job.error;
+  errno = job.error;
   return job.result;
 }
 

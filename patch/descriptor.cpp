@@ -36,6 +36,7 @@ int duplicated_to(int from, int to, Dup dup) noexcept {
 
 // In pieces, where descriptors of ours lie in between.
 int close_range_around_ours(unsigned first, unsigned last, int flags) noexcept {
+  if (first > last) return real.close_range(first, last, flags);  // EINVAL
   for (unsigned fd = first; fd <= std::min<unsigned>(last, guarded_limit - 1); ++fd) {
     if (!is_guarded(static_cast<int>(fd))) continue;
     if (fd > first && real.close_range(first, fd - 1, flags) != 0) return -1;

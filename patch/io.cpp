@@ -7,6 +7,7 @@
 
 #include "patch/blocking.h"
 #include "patch/offload.h"
+#include "patch/user_memory.h"
 
 namespace evergreen::patch {
 namespace {
@@ -82,7 +83,7 @@ bool was_no_socket(int fd, ssize_t result) noexcept {
 }
 
 ssize_t read_any(int fd, void* buffer, size_t size, const void* caller) {
-  if (size == 0) return real.read(fd, buffer, size);  // recv would wait
+  if (size == 0 || is_beyond_memory(buffer, size)) return real.read(fd, buffer, size);  // recv would wait
   const FdTraits traits = traits_of(fd);
   if (!traits.is_socket()) {
     const iovec all{buffer, size};
@@ -99,6 +100,7 @@ ssize_t read_any(int fd, void* buffer, size_t size, const void* caller) {
 }
 
 ssize_t write_any(int fd, const void* buffer, size_t size, const void* caller) {
+  if (is_beyond_memory(buffer, size)) return real.write(fd, buffer, size);
   const FdTraits traits = traits_of(fd);
   const auto from = [&](std::size_t done) { return static_cast<const char*>(buffer) + done; };
   if (!traits.is_socket()) {

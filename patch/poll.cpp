@@ -12,7 +12,7 @@
 namespace evergreen::patch {
 namespace {
 
-constexpr short reads = POLLIN | POLLRDNORM, writes = POLLOUT | POLLWRNORM | POLLWRBAND;
+constexpr short reads = POLLIN | POLLRDNORM, writes = POLLOUT | POLLWRNORM;
 constexpr short errors = POLLERR | POLLHUP | POLLNVAL;  // told unasked
 
 // Errors wake who reads or writes anyhow; and a half-closed connection is readable.
@@ -74,6 +74,7 @@ int poll_until(pollfd* fds, nfds_t count, const sigset_t* mask, const char* why,
 // Waits for events. Cancellation point. A signal ends it.
 SHIM int poll(pollfd* fds, nfds_t count, int timeout) {
   if (!on_greenlet() || timeout == 0) return real.poll(fds, count, timeout);
+  count = static_cast<unsigned>(count);  // what the kernel takes
   const Deadline deadline = deadline_in_milliseconds(timeout);
   return poll_until(fds, count, nullptr, "poll", deadline, [&] { return real.poll(fds, count, 0); });
 }
@@ -90,6 +91,7 @@ SHIM int ppoll(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_
   if (!on_greenlet() || (timeout != nullptr && (!is_valid(*timeout) || timeout->tv_sec < 0))) {
     return real.ppoll(fds, count, timeout, mask);
   }
+  count = static_cast<unsigned>(count);
   const Deadline deadline = timeout == nullptr ? Deadline::never() : Deadline::in(length_of(*timeout));
   constexpr timespec at_once{};
   return poll_until(fds, count, mask, "ppoll", deadline, [&] { return real.ppoll(fds, count, &at_once, mask); });

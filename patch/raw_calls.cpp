@@ -12,7 +12,10 @@ namespace {
 
 constexpr long kernel_mask_size = 8;  // of a signal mask; libc's is longer
 
-bool is_mask(long mask, long size) noexcept { return mask == 0 || size == kernel_mask_size; }
+// Where the kernel would refuse it, the call does not even begin.
+bool is_mask(long mask, long size) noexcept {
+  return mask == 0 || (size == kernel_mask_size && is_readable(argument<const void*>(mask), kernel_mask_size));
+}
 
 bool is_timeout(const timespec* time) noexcept {
   return time == nullptr || (is_readable(time, sizeof *time) && is_valid(*time) && time->tv_sec >= 0);
@@ -32,6 +35,7 @@ long with_time_left(timespec* timeout, Wait wait) noexcept {
 
 // libc's function returns the error.
 long raw_clock_nanosleep(Arguments given) noexcept {
+  if (static_cast<clockid_t>(given[0]) == CLOCK_THREAD_CPUTIME_ID) return ask_kernel(SYS_clock_nanosleep, given);
   const int error = static_cast<int>(same<clock_nanosleep>(given));
   return error == 0 ? 0 : fail(error);
 }
@@ -83,12 +87,23 @@ long raw_pselect(Arguments given) noexcept {
   return with_time_left(timeout, [for_libc] { return same<pselect>(for_libc); });
 }
 
+// Whether libc makes the same of it as the kernel.
+bool is_usual(const timeval& time) noexcept {
+  return time.tv_sec >= 0 && time.tv_usec >= 0 && time.tv_usec < 1'000'000 && (time.tv_sec != 0 || time.tv_usec != 0);
+}
+
+// Unlike libc's function, the kernel does not mind a timeout that cannot be written.
 long raw_select(Arguments given) noexcept {
-  const auto* timeout = argument<const timeval*>(given[4]);
-  if (!on_greenlet() || (timeout != nullptr && !is_readable(timeout, sizeof *timeout))) {
-    return ask_kernel(SYS_select, given);
-  }
-  return same<select>(given);
+  auto* timeout = argument<timeval*>(given[4]);
+  const bool sound = timeout == nullptr || (is_readable(timeout, sizeof *timeout) && is_usual(*timeout));
+  if (!on_greenlet() || !sound) return ask_kernel(SYS_select, given);
+  if (timeout == nullptr) return same<select>(given);
+  timeval left = *timeout;
+  std::array<long, 6> for_libc = given;
+  for_libc[4] = reinterpret_cast<long>(&left);
+  const long result = same<select>(for_libc);
+  give_time(timeout, left);
+  return result;
 }
 
 long raw_epoll_pwait(Arguments given) noexcept {

@@ -3,6 +3,8 @@
 // tells what holds for the kernel thread that drives the caller. What would favour a greenlet is refused, as it is to
 // any program without privileges; what would only hold it back is granted. The main thread sets its kernel thread's.
 
+#include <sys/syscall.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -17,16 +19,17 @@ namespace {
 
 using Cpus = std::array<unsigned char, 1024>;  // a bit each
 
-// 0, or what setting that affinity must fail with: as the kernel, a mask needs a CPU that is allowed.
+// 0, or what setting that affinity must fail with: as the kernel, a mask needs a CPU that is allowed. It reads no more
+// of it than it knows CPUs.
 int check_affinity(std::size_t size, const cpu_set_t* mask) noexcept {
   Cpus allowed{}, wanted{};
-  size = std::min(size, wanted.size());
+  const int saved = errno;
+  const long known = real.syscall(SYS_sched_getaffinity, 0L, allowed.size(), allowed.data());
+  const int error = known >= 0 ? EINVAL : errno;
+  errno = saved;
+  size = std::min(size, static_cast<std::size_t>(std::max(known, 0L)));
   if (size != 0 && !is_readable(mask, size)) return EFAULT;
   std::memcpy(wanted.data(), mask, size);
-  const int saved = errno;
-  const int result = real.sched_getaffinity(0, allowed.size(), reinterpret_cast<cpu_set_t*>(allowed.data()));
-  const int error = result == 0 ? EINVAL : errno;
-  errno = saved;
   for (std::size_t i = 0; i < size; ++i) {
     if ((allowed[i] & wanted[i]) != 0) return 0;
   }

@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <new>
 
+#include "patch/block_or_look.h"
 #include "patch/clock.h"
 #include "patch/own_descriptors.h"
 #include "patch/poll_wait.h"
@@ -110,6 +112,8 @@ int select_until(int count, fd_set* read, fd_set* write, fd_set* except, const s
   while (ready == 0 && !deadline.has_passed()) {
     if (const int error = sets.wait(why, slice(deadline, mask))) return fail(error);
     ready = sets.ask_again(mask);
+    // Woken for what select does not count, as a hang-up where only room is asked for: that stays so.
+    if (ready == 0) sleep_a_little(why, deadline);
   }
   return keep(ready);
 }
@@ -121,21 +125,26 @@ using namespace evergreen;
 using namespace evergreen::patch;
 
 // Waits for events. Cancellation point. A signal ends it. Linux writes the time that is left into `timeout`.
+//
+// libc takes no more of the microseconds than an int, and of the seconds all.
 SHIM int select(int count, fd_set* read, fd_set* write, fd_set* except, timeval* timeout) {
   if (started()) count = count_for_kernel(count);
-  const bool at_once = timeout != nullptr && timeout->tv_sec == 0 && timeout->tv_usec == 0;
-  const bool invalid = count < 0 || (timeout != nullptr && (timeout->tv_sec < 0 || timeout->tv_usec < 0));
-  if (!on_greenlet() || at_once || invalid) return real.select(count, read, write, except, timeout);
-  if (timeout == nullptr || timeout->tv_sec > longest_time) {  // of which all is left
-    return select_until(count, read, write, except, nullptr, "select", Deadline::never());
-  }
+  if (!on_greenlet() || count < 0) return real.select(count, read, write, except, timeout);
+  if (timeout == nullptr) return select_until(count, read, write, except, nullptr, "select", Deadline::never());
+  const int microseconds = static_cast<int>(timeout->tv_usec);
+  const bool at_once = timeout->tv_sec == 0 && microseconds == 0;
+  if (at_once || timeout->tv_sec < 0 || microseconds < 0) return real.select(count, read, write, except, timeout);
+  const std::chrono::microseconds more(microseconds);
+  const auto begin = Deadline::Clock::now();
+  const bool ends = timeout->tv_sec <= longest_time;
   const Deadline deadline =
-      Deadline::in(std::chrono::seconds(timeout->tv_sec) + std::chrono::microseconds(timeout->tv_usec));
+      ends ? Deadline::at(begin + std::chrono::seconds(timeout->tv_sec) + more) : Deadline::never();
   const int ready = select_until(count, read, write, except, nullptr, "select", deadline);
-  const auto left =
-      std::max(std::chrono::duration_cast<std::chrono::microseconds>(deadline.when() - Deadline::Clock::now()),
-               std::chrono::microseconds(0));
-  *timeout = {left.count() / 1'000'000, left.count() % 1'000'000};
+  const auto left = more - std::chrono::ceil<std::chrono::microseconds>(Deadline::Clock::now() - begin);
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+  constexpr time_t most = std::numeric_limits<time_t>::max() / 2;
+  *timeout = {std::min(timeout->tv_sec, most) + seconds.count(), (left - seconds).count()};
+  if (timeout->tv_sec < 0) *timeout = {};
   return ready;
 }
 

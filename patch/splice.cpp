@@ -23,18 +23,23 @@ class Side {
   Side(int fd, Direction direction, const char* why) noexcept
       : fd_(fd), direction_(direction), traits_(traits_of(fd)), wait_(fd, traits_, direction, why) {
     const bool waits = traits_.kind != FdKind::unknown && traits_.kind != FdKind::never_waits;
-    is_polled_ = waits && !is_pipe(fd);
+    is_pipe_ = patch::is_pipe(fd);
+    is_polled_ = waits && !is_pipe_;
   }
 
+  [[nodiscard]] bool is_pipe() const noexcept { return is_pipe_; }
   // Only a call that finds it ready is sure not to wait for it.
   [[nodiscard]] bool is_polled() const noexcept { return is_polled_; }
   [[nodiscard]] bool is_ready() const noexcept { return patch::is_ready(fd_, direction_); }
   [[nodiscard]] bool is_nonblocking() const noexcept { return patch::is_nonblocking(fd_); }
 
-  // A pipe without readers: the call fails at once.
+  // A pipe without readers, or an empty one without writers: the call ends at once.
   [[nodiscard]] bool is_broken() const noexcept {
     pollfd state{fd_, 0, 0};
-    return !is_polled_ && real.poll(&state, 1, 0) > 0 && (state.revents & POLLERR) != 0;
+    if (is_polled_) return false;
+    state.events = POLLIN;
+    if (real.poll(&state, 1, 0) <= 0) return false;
+    return (state.revents & POLLERR) != 0 || (state.revents & (POLLHUP | POLLIN)) == POLLHUP;
   }
 
   // Can the kernel read from it, or write to it?
@@ -51,7 +56,7 @@ class Side {
   const Direction direction_;
   const FdTraits traits_;
   Wait wait_;
-  bool is_polled_ = false;
+  bool is_pipe_, is_polled_;
 };
 
 // attempt() is the call with SPLICE_F_NONBLOCK, plain() the call as the program makes it: that also is right where the
@@ -61,7 +66,7 @@ ssize_t transfer(Side& from, Side& to, const char* why, Attempt attempt, Plain p
   const KeepErrno keep;
   const bool polls = from.is_polled() || to.is_polled();
   for (;;) {
-    if (!polls || (from.is_ready() && to.is_ready()) || to.is_broken()) {
+    if (!polls || (from.is_ready() && to.is_ready()) || to.is_broken() || from.is_broken()) {
       const ssize_t moved = attempt();
       if (moved >= 0 || errno != EAGAIN) return keep(moved);
     }
@@ -89,8 +94,8 @@ ssize_t splice_any(int in, off64_t* in_offset, int out, off64_t* out_offset, siz
   Side from(in, Direction::read, why), to(out, Direction::write, why);
   // What the kernel refuses it refuses before it waits.
   const bool polls = from.is_polled() || to.is_polled();
-  const bool refused = (from.is_polled() && to.is_polled()) || in_offset != nullptr || out_offset != nullptr ||
-                       !from.has_right_mode() || !to.has_right_mode();
+  const bool refused = (!from.is_pipe() && !to.is_pipe()) || is_listening(out) || in_offset != nullptr ||
+                       out_offset != nullptr || !from.has_right_mode() || !to.has_right_mode();
   if (polls && refused) return plain();
   return transfer(
       from, to, why, [=] { return call(SPLICE_F_NONBLOCK); }, plain);

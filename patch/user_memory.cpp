@@ -38,6 +38,14 @@ bool is_readable_page(std::uintptr_t page) noexcept {
   return true;
 }
 
+// Writes what it asks about: the cheapest call that writes two words.
+bool is_writable(void* two_words) noexcept {
+  const int saved = errno;
+  const bool writable = real.syscall(SYS_clock_getres, long{CLOCK_MONOTONIC}, two_words) == 0;
+  errno = saved;
+  return writable;
+}
+
 }  // namespace
 
 bool is_readable(const void* address, std::size_t size) noexcept {
@@ -47,15 +55,15 @@ bool is_readable(const void* address, std::size_t size) noexcept {
 }
 
 bool give_time(timespec* to, std::chrono::nanoseconds left) noexcept {
-  const int saved = errno;
-  // The cheapest call that writes a timespec, so that it is known to be writable.
-  const bool writable = real.syscall(SYS_clock_getres, long{CLOCK_MONOTONIC}, to) == 0;
-  errno = saved;
-  if (!writable) return false;
+  if (!is_writable(to)) return false;
   constexpr long second = 1'000'000'000;
   const long rest = std::max<long>(left.count(), 0);
   *to = {rest / second, rest % second};
   return true;
+}
+
+void give_time(timeval* to, timeval left) noexcept {
+  if (is_writable(to)) *to = left;
 }
 
 }  // namespace evergreen::patch

@@ -1,10 +1,12 @@
-// Memory that the program names in a raw system call: where the kernel answers EFAULT, a shim must not fault.
+// Memory that the program names in a call: where the kernel answers EFAULT, a shim must not fault.
 #pragma once
 
+#include <sys/time.h>
 #include <time.h>
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 namespace evergreen::patch {
 
@@ -14,8 +16,16 @@ namespace evergreen::patch {
 // kind of call gets the fault that any use of such memory earns.
 bool is_readable(const void* address, std::size_t size) noexcept;
 
+// Whether the range ends where no process has memory. read and write refuse that at once, other calls in part and
+// later.
+inline bool is_beyond_memory(const void* address, std::size_t size) noexcept {
+  constexpr std::uintptr_t end = 0x7FFF'FFFF'F000;
+  return size > end || reinterpret_cast<std::uintptr_t>(address) > end - size;
+}
+
 // What the kernel writes back to the timeout of ppoll and pselect6: the time that is left. Does nothing where it cannot
 // be written, as the kernel, and returns false. errno is kept.
 bool give_time(timespec* to, std::chrono::nanoseconds left) noexcept;
+void give_time(timeval* to, timeval left) noexcept;  // the same for select
 
 }  // namespace evergreen::patch
