@@ -36,6 +36,8 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_recvmsg, same<recvmsg>},
     {SYS_sendto, same<sendto>},
     {SYS_sendmsg, same<sendmsg>},
+    {SYS_recvmmsg, same<recvmmsg>},
+    {SYS_sendmmsg, same<sendmmsg>},
     {SYS_accept, same<accept>},
     {SYS_accept4, same<accept4>},
     {SYS_connect, same<connect>},

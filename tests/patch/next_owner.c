@@ -77,6 +77,37 @@ CASE(dup) {
   close_both(ends);
 }
 
+static int passed(int over[2], int fd, int way) {
+  char byte = 'd';
+  union {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(sizeof(int))];
+  } control = {0};
+  struct iovec part = {&byte, 1};
+  struct mmsghdr message = {
+      {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control}, 0};
+  struct cmsghdr* header = CMSG_FIRSTHDR(&message.msg_hdr);
+  *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+  memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  CHECK_EQ(sendmsg(over[kWriteEnd], &message.msg_hdr, 0), 1);
+  if (way == 0) CHECK_EQ(recvmsg(over[kReadEnd], &message.msg_hdr, 0), 1);
+  if (way == 1) CHECK_EQ(recvmmsg(over[kReadEnd], &message, 1, 0, NULL), 1);
+  memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message.msg_hdr)), sizeof fd);
+  return fd;
+}
+
+CASE(recvmsg) {
+  int over[2], ends[2];
+  open_pair(SOCK_STREAM, over);
+  open_pipe(ends);
+  for (int way = 0; way < 2; way++) {
+    const int number = abandoned_number();
+    check_number(passed(over, ends[kReadEnd], way), number, ends[kWriteEnd]);
+  }
+  close_both(ends);
+  close_both(over);
+}
+
 CASE(pidfd_getfd) {
   int ends[2];
   open_pipe(ends);

@@ -47,6 +47,14 @@ static void recvmsg_byte(void* ends) {
   CHECK_EQ(syscall(SYS_recvmsg, ((int*)ends)[kReadEnd], &message, 0L), 1);
 }
 
+static void recvmmsg_byte(void* ends) {
+  char byte = 0;
+  struct iovec list = {&byte, 1};
+  struct mmsghdr message = {{.msg_iov = &list, .msg_iovlen = 1}, 0};
+  CHECK_EQ(syscall(SYS_recvmmsg, ((int*)ends)[kReadEnd], &message, 1L, 0L, NULL), 1);
+  CHECK_EQ(message.msg_len, 1);
+}
+
 static void poll_byte(void* ends) {
   struct pollfd state = {((int*)ends)[kReadEnd], POLLIN, 0};
   CHECK_EQ(syscall(SYS_poll, &state, 1L, -1L), 1);
@@ -130,9 +138,9 @@ static void epoll_pwait2_byte(void* ends) {
 }
 
 CASE(input) {
-  void (*calls[])(void*) = {preadv2_byte, read_byte,       readv_byte,       recvfrom_byte,
-                            recvmsg_byte, poll_byte,       ppoll_byte,       select_byte,
-                            pselect_byte, epoll_wait_byte, epoll_pwait_byte, epoll_pwait2_byte};
+  void (*calls[])(void*) = {preadv2_byte,    read_byte,        readv_byte,       recvfrom_byte, recvmsg_byte,
+                            recvmmsg_byte,   poll_byte,        ppoll_byte,       select_byte,   pselect_byte,
+                            epoll_wait_byte, epoll_pwait_byte, epoll_pwait2_byte};
   int ends[2];
   open_pair(SOCK_STREAM, ends);
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) meet(calls[i], write_byte, ends);
@@ -164,8 +172,15 @@ static void sendmsg_large(void* ends) {
   CHECK_EQ(syscall(SYS_sendmsg, ((int*)ends)[kWriteEnd], &message, 0L), (long)kLarge);
 }
 
+static void sendmmsg_large(void* ends) {
+  struct iovec list = {large, kLarge};
+  struct mmsghdr message = {{.msg_iov = &list, .msg_iovlen = 1}, 0};
+  CHECK_EQ(syscall(SYS_sendmmsg, ((int*)ends)[kWriteEnd], &message, 1L, 0L), 1);
+  CHECK_EQ(message.msg_len, kLarge);
+}
+
 CASE(output) {
-  void (*calls[])(void*) = {pwritev2_large, write_by_number, writev_large, sendto_large, sendmsg_large};
+  void (*calls[])(void*) = {pwritev2_large, write_by_number, writev_large, sendto_large, sendmsg_large, sendmmsg_large};
   int ends[2];
   open_pair(SOCK_STREAM, ends);
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) meet(calls[i], drain_large, ends);
