@@ -71,15 +71,17 @@ bool Descriptors::add_special(int fd, std::uint32_t events, FdWaiter& waiter) no
   Record* record = find_or_make(fd);
   if (record == nullptr || !watch(fd, hub_)) return false;
   Special& special = record->special;
-  if (!special.is_armed && !arm(fd)) return false;
+  const std::uint32_t wanted = special.events | events;
+  if ((!special.is_armed || special.events != wanted) && !arm(fd, wanted)) return false;
   special.is_armed = true;
+  special.events = wanted;
   waiter.events = events;
   special.waiters.push_back(waiter);
   return true;
 }
 
 // Has the kernel look now, and at each change from now on. Returns whether it does.
-bool Descriptors::arm(int fd) noexcept {
+bool Descriptors::arm(int fd, std::uint32_t events) noexcept {
   if (special_epoll_ < 0) {
     special_epoll_ = epoll_create1(EPOLL_CLOEXEC);
     if (special_epoll_ < 0) return false;
@@ -89,7 +91,7 @@ bool Descriptors::arm(int fd) noexcept {
     special_watcher_->start(loop_);
   }
   epoll_event event{};
-  event.events = EPOLLPRI | EPOLLRDHUP | EPOLLRDBAND | EPOLLMSG | EPOLLET;
+  event.events = events | EPOLLET;
   event.data.fd = fd;
   if (epoll_ctl(special_epoll_, EPOLL_CTL_ADD, fd, &event) == 0) return true;
   if (errno == EEXIST) return epoll_ctl(special_epoll_, EPOLL_CTL_MOD, fd, &event) == 0;
@@ -110,7 +112,10 @@ void Descriptors::on_special_event(int fd, std::uint32_t events) noexcept {
   if (record == nullptr) return;
   Special& special = record->special;
   special.is_armed = false;
-  if (special.waiters.empty()) epoll_ctl(special_epoll_, EPOLL_CTL_DEL, fd, nullptr);
+  if (special.waiters.empty()) {
+    epoll_ctl(special_epoll_, EPOLL_CTL_DEL, fd, nullptr);
+    special.events = 0;
+  }
   for (FdWaiter* waiter = special.waiters.first(); waiter != nullptr;) {
     FdWaiter* const next = special.waiters.after(*waiter);
     if ((waiter->events & events) != 0) {
@@ -133,6 +138,7 @@ void Descriptors::forget(int fd) noexcept {
   // Still open: a duplicate would go on to report events under this number.
   if (special_epoll_ >= 0) epoll_ctl(special_epoll_, EPOLL_CTL_DEL, fd, nullptr);
   record->special.is_armed = false;
+  record->special.events = 0;
   while (FdWaiter* waiter = record->special.waiters.pop_front()) unpark(*waiter->greenlet, Wake::interrupted);
   unwatch(fd, hub_);
 }

@@ -70,7 +70,8 @@ class Descriptors {
     bool is_refused = false;  // by the loop's epoll, at the last try
   };
   struct Special {
-    bool is_armed = false;  // an event since then has not been told
+    bool is_armed = false;     // an event since then has not been told
+    std::uint32_t events = 0;  // of which the kernel tells: at least what the waiters want
     List<FdWaiter> waiters;
   };
   struct Record {
@@ -85,7 +86,7 @@ class Descriptors {
 
   Record* find(int fd) noexcept;
   Record* find_or_make(int fd) noexcept;
-  bool arm(int fd) noexcept;
+  bool arm(int fd, std::uint32_t events) noexcept;
   void on_special_events() noexcept;
   void on_special_event(int fd, std::uint32_t events) noexcept;
 

@@ -246,6 +246,37 @@ static void* poll_for_space(void* fd) {
   return NULL;
 }
 
+static void poll_normal_band(void* ends) {
+  struct pollfd both[] = {{((int*)ends)[0], POLLRDNORM, 0}, {-1, 0, 0}};
+  CHECK_EQ(poll(both, 2, -1), 1);
+  CHECK_EQ(both[0].revents, POLLRDNORM);
+  read_exactly(((int*)ends)[0], (char[5]){0}, 5);
+}
+
+static void poll_write_band(void* ends) {
+  struct pollfd one = {((int*)ends)[0], POLLWRBAND, 0};
+  CHECK_EQ(poll(&one, 1, -1), 1);
+  CHECK_EQ(one.revents, POLLWRBAND);
+  CHECK(fill(((int*)ends)[0]) > 0);
+}
+
+static void drain_peer(void* ends) {
+  char byte[4096];
+  while (recv(((int*)ends)[1], byte, sizeof byte, MSG_DONTWAIT) > 0) {
+  }
+}
+
+CASE(bands) {
+  int ends[2];
+  open_pair(SOCK_STREAM, ends);
+  meet(poll_normal_band, write_hello, ends);
+  close_both(ends);
+  open_pair(SOCK_DGRAM, ends);
+  fill(ends[0]);
+  meet(poll_write_band, drain_peer, ends);
+  close_both(ends);
+}
+
 CASE(one_polls_to_read_and_one_to_write) {
   int ends[2];
   open_pair(SOCK_STREAM, ends);
