@@ -101,6 +101,7 @@ ssize_t read_any(int fd, void* buffer, size_t size, const void* caller) {
 
 ssize_t write_any(int fd, const void* buffer, size_t size, const void* caller) {
   if (is_beyond_memory(buffer, size)) return real.write(fd, buffer, size);
+  size = std::min<std::size_t>(size, 0x7ffff000);  // as much as the kernel takes at once
   const FdTraits traits = traits_of(fd);
   const auto from = [&](std::size_t done) { return static_cast<const char*>(buffer) + done; };
   if (!traits.is_socket()) {

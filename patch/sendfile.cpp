@@ -32,10 +32,10 @@ bool may_begin(int out, int in, const off64_t* offset) noexcept {
   struct stat status {};
   const int to = real.fcntl(out, F_GETFL), from = real.fcntl(in, F_GETFL);
   const bool is_file = fstat(out, &status) == 0 && (status.st_mode & S_IFMT) != 0;  // an eventfd, say, is refused
-  const bool writable =
-      is_file && !is_listening(out) && to >= 0 && (to & O_ACCMODE) != O_RDONLY && (to & (O_APPEND | O_NONBLOCK)) == 0;
-  const bool readable = from >= 0 && (from & O_ACCMODE) != O_WRONLY && fstat(in, &status) == 0 &&
-                        (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+  const bool writable = is_file && !is_listening(out) && to >= 0 && (to & O_ACCMODE) != O_RDONLY &&
+                        (to & (O_APPEND | O_NONBLOCK | O_PATH)) == 0;
+  const bool readable = from >= 0 && (from & O_PATH) == 0 && (from & O_ACCMODE) != O_WRONLY &&
+                        fstat(in, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
   return writable && readable && (offset == nullptr || is_readable(offset, sizeof *offset));
 }
 
