@@ -142,7 +142,7 @@ SHIM int select(int count, fd_set* read, fd_set* write, fd_set* except, timeval*
   const int ready = select_until(count, read, write, except, nullptr, "select", deadline);
   const auto left = more - std::chrono::ceil<std::chrono::microseconds>(Deadline::Clock::now() - begin);
   const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
-  constexpr time_t most = std::numeric_limits<time_t>::max() / 2;
+  constexpr time_t most = std::numeric_limits<time_t>::max() - 1'000'000;
   *timeout = {std::min(timeout->tv_sec, most) + seconds.count(), (left - seconds).count()};
   if (timeout->tv_sec < 0) *timeout = {};
   return ready;
