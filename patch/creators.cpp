@@ -86,6 +86,7 @@ SHIM mqd_t __mq_open_2(const char* name, int flags) noexcept { return made(real.
 // The next ones are opened inside libc, where we don't see it.
 
 SHIM FILE* popen(const char* command, const char* mode) {
+  note_shared();
   FILE* stream = real.popen(command, mode);
   if (stream != nullptr) note_new(fileno(stream));
   return stream;

@@ -60,9 +60,10 @@ void forget_traits_range(unsigned first, unsigned last) noexcept;
 // for it get EBADF. Call before the close, while the number can't have a new owner yet.
 void note_gone(int fd) noexcept;
 
-// The same around the close itself, so that no greenlet can begin to wait for the number in between.
+// The same around the close itself, so that no greenlet can begin to wait for the number in between. A cancellation may
+// end close() by unwinding this frame.
 template <class Close>
-auto note_gone_around(int fd, Close close) noexcept {
+auto note_gone_around(int fd, Close close) {
   forget_traits(fd);
   const core::Closing closing(fd);
   return close();

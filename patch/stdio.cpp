@@ -8,28 +8,13 @@
 #include "patch/fd_traits.h"
 #include "patch/inside.h"
 #include "patch/open.h"
+#include "patch/uncancelled.h"
 
 namespace evergreen::patch {
 namespace {
 
 // FILE::_flags2: a stream of libc's own, or one opened with "c". Its calls are no cancellation points.
 constexpr int not_cancelled = 2;
-
-class Uncancelled {
- public:
-  explicit Uncancelled(bool wanted) noexcept : wanted_(wanted) {
-    if (wanted_) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_);
-  }
-  ~Uncancelled() {
-    if (wanted_) pthread_setcancelstate(before_, nullptr);
-  }
-  Uncancelled(const Uncancelled&) = delete;
-  Uncancelled& operator=(const Uncancelled&) = delete;
-
- private:
-  const bool wanted_;
-  int before_ = PTHREAD_CANCEL_ENABLE;
-};
 
 bool is_uncancelled(const FILE& stream) noexcept { return (stream._flags2 & not_cancelled) != 0; }
 
@@ -90,7 +75,7 @@ ssize_t inside::_IO_file_write(FILE* stream, const void* data, ssize_t size) {
 }
 
 int inside::_IO_file_close(FILE* stream) {
-  const Uncancelled scope(true);
+  const Uncancelled scope;
   return close(stream->_fileno);
 }
 

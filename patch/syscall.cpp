@@ -10,6 +10,7 @@
 
 #include "patch/raw_calls.h"
 #include "patch/thread_id.h"
+#include "patch/uncancelled.h"
 
 namespace evergreen::patch {
 namespace {
@@ -153,7 +154,10 @@ SHIM long syscall(long number, ...) noexcept {
   va_end(rest);
   if (started() && number >= 0 && number < std::ssize(handlers)) {
     const Handler handler = handlers[static_cast<std::size_t>(number)];
-    if (handler != nullptr) return handler({a, b, c, d, e, f});
+    if (handler != nullptr) {
+      const Uncancelled scope;  // libc's functions for these calls are cancellation points; this one is none
+      return handler({a, b, c, d, e, f});
+    }
   }
   return real.syscall(number, a, b, c, d, e, f);
 }

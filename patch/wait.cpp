@@ -135,5 +135,6 @@ SHIM int waitid(idtype_t type, id_t id, siginfo_t* information, int options) {
 
 // Waits for a shell, inside libc: on a kernel thread of its own. Cancellation point.
 SHIM int system(const char* command) {
+  note_shared();
   return offloaded([=] { return real.system(command); });
 }

@@ -1,8 +1,10 @@
-// Sockets that another process has too: a child of fork.
+// Sockets that another process has too: a child.
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/un.h>
@@ -159,6 +161,61 @@ CASE(another_process_clears_the_flag) {
   meet(read_byte, write_byte, ends);
   close_both(ends);
 }
+
+static void set_flag_by_spawn(char* const* command) {
+  pid_t child;
+  CHECK_EQ(posix_spawn(&child, command[0], NULL, NULL, command, environ), 0);
+  end(child);
+}
+
+static void set_flag_by_spawnp(char* const* command) {
+  pid_t child;
+  CHECK_EQ(posix_spawnp(&child, command[0], NULL, NULL, command, environ), 0);
+  end(child);
+}
+
+static void set_flag_by_vfork(char* const* command) {
+  pid_t child = vfork();
+  if (child == 0) {
+    execve(command[0], command, environ);
+    _exit(127);
+  }
+  end(child);
+}
+
+static void set_flag_by_system(char* const* command) {
+  char text[1000];
+  snprintf(text, sizeof text, "%s -c '%s'", command[0], command[2]);
+  CHECK_EQ(system(text), 0);
+}
+
+static void set_flag_by_popen(char* const* command) {
+  char text[1000];
+  snprintf(text, sizeof text, "%s -c '%s'", command[0], command[2]);
+  CHECK_EQ(pclose(popen(text, "w")), 0);
+}
+
+static void* nothing(void* argument) { return argument; }
+
+// Another program makes our socket non-blocking.
+static void check_flag_is_seen(void (*set_flag_by)(char* const* command)) {
+  int ends[2];
+  char byte, program[] = "/usr/bin/python3", option[] = "-c", text[100];
+  join(start(nothing, NULL));  // from now on there is a hub
+  open_pair(SOCK_STREAM, ends);
+  write_byte(ends);
+  read_byte(ends);  // by now the flag is known to be clear
+  snprintf(text, sizeof text, "import os; os.set_blocking(%d, False)", ends[kReadEnd]);
+  set_flag_by((char*[]){program, option, text, NULL});
+  CHECK_FAILS(read(ends[kReadEnd], &byte, 1), EAGAIN);
+  close_both(ends);
+}
+
+CASE(posix_spawn) { check_flag_is_seen(set_flag_by_spawn); }
+CASE(posix_spawnp) { check_flag_is_seen(set_flag_by_spawnp); }
+CASE(vfork) { check_flag_is_seen(set_flag_by_vfork); }
+CASE(flag_set_by_system) { check_flag_is_seen(set_flag_by_system); }
+CASE(flag_set_by_popen) { check_flag_is_seen(set_flag_by_popen); }
 
 static int listener;
 
