@@ -98,7 +98,10 @@ int send_messages(int fd, mmsghdr* messages, unsigned count, int flags) {
   do {
     const ssize_t sent = transmit(
         fd, traits, [] { return 0U; }, "sendmmsg",
-        [&](std::size_t, int more) { return real.sendmmsg(fd, messages + done, count - done, flags | more); });
+        [&](std::size_t, int more) {
+          if (done != 0) more |= MSG_NOSIGNAL;  // what stopped the call before has raised it
+          return real.sendmmsg(fd, messages + done, count - done, flags | more);
+        });
     if (sent < 0) return done != 0 ? keep(static_cast<int>(done)) : -1;
     done += static_cast<unsigned>(sent);
   } while ((traits.kind != FdKind::stream || send_rest(fd, messages[done - 1], flags)) && done < count);

@@ -36,7 +36,7 @@ bool may_begin(int out, int in, const off64_t* offset) noexcept {
                         (to & (O_APPEND | O_NONBLOCK | O_PATH)) == 0;
   const bool readable = from >= 0 && (from & O_PATH) == 0 && (from & O_ACCMODE) != O_WRONLY &&
                         fstat(in, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
-  return writable && readable && (offset == nullptr || is_readable(offset, sizeof *offset));
+  return writable && readable && (offset == nullptr || (is_readable(offset, sizeof *offset) && *offset >= 0));
 }
 
 // After the first piece, a connection that is gone ends the call: the next one says so, and raises SIGPIPE.

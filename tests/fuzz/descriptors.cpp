@@ -3,6 +3,7 @@
 #include <linux/netlink.h>
 #include <mqueue.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -34,6 +35,12 @@ std::size_t count = 0;
 void add(int fd, int peer, const char* name) { world[count++] = {fd, peer, name}; }
 
 void set_nonblocking(int fd) { must(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK)); }
+
+// What comes by way of the network comes by and by.
+void await_event(int fd, short event) {
+  pollfd state{fd, event, 0};
+  must(poll(&state, 1, -1));
+}
 
 void give(int fd, std::size_t size) {
   char text[4096];
@@ -122,16 +129,20 @@ void add_tcp() {
     const int client = connected_to(address, SOCK_STREAM), server = must(accept(listener, nullptr, nullptr));
     add(client, server, name);
     add(server, client, peer_name);
-    return server;
+    return std::array{client, server};
   };
   make("tcp_empty", "tcp_empty_peer");
-  give(make("tcp_some", "tcp_some_peer"), 100);
-  set_nonblocking(make("tcp_nonblock_peer", "tcp_nonblock"));
-  close(make("tcp_eof", "(closed)"));
-  const int reset = make("tcp_reset", "(closed)");
+  const auto some = make("tcp_some", "tcp_some_peer");
+  give(some[1], 100);
+  await_event(some[0], POLLIN);
+  set_nonblocking(make("tcp_nonblock_peer", "tcp_nonblock")[1]);
+  const auto eof = make("tcp_eof", "(closed)"), reset = make("tcp_reset", "(closed)");
+  close(eof[1]);
+  await_event(eof[0], POLLRDHUP);
   const linger at_once{1, 0};
-  must(setsockopt(reset, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
-  close(reset);
+  must(setsockopt(reset[1], SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
+  close(reset[1]);
+  await_event(reset[0], POLLIN);
   const int caller = inet_socket(SOCK_STREAM);
   add(listener, caller, "tcp_listener");
   add(caller, -1, "tcp_new");
@@ -140,6 +151,7 @@ void add_tcp() {
   must(listen(busy, 8));
   add(busy, -1, "tcp_listener_nonblock");
   add(connected_to(busy_address, SOCK_STREAM), -1, "tcp_waiting");
+  await_event(busy, POLLIN);
   add(inet_socket(SOCK_STREAM | SOCK_NONBLOCK), -1, "tcp_new_nonblock");
 }
 
@@ -148,6 +160,7 @@ void add_other_sockets() {
   const sockaddr_in address = bind_somewhere(bound);
   const int sender = connected_to(address, SOCK_DGRAM);
   give(sender, 20);
+  await_event(bound, POLLIN);
   add(bound, sender, "udp_some");
   add(sender, -1, "udp_connected");
   add(inet_socket(SOCK_DGRAM), -1, "udp_new");
@@ -204,6 +217,7 @@ void add_event_descriptors() {
   const int timer = must(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK));
   const itimerspec soon{{0, 0}, {0, 1}};
   must(timerfd_settime(timer, 0, &soon, nullptr));
+  await_event(timer, POLLIN);
   add(timer, -1, "timer_expired");
   sigset_t set{};
   sigemptyset(&set);
