@@ -56,3 +56,24 @@ inline long write_by_system_call(int fd, const void* data, std::size_t size) noe
 }
 
 }  // namespace evergreen::arch
+
+// Defines the exported C function `name`, which has no arguments: it calls choose() and goes on with the function that
+// this returns, as its own caller would have. So that one may return twice, as vfork does.
+#define EVERGREEN_BECOMES(name, choose)    \
+  asm(".pushsection .text\n"               \
+      ".globl " #name                      \
+      "\n"                                 \
+      ".type " #name ", @function\n" #name \
+      ":\n"                                \
+      ".cfi_startproc\n"                   \
+      "sub $8, %rsp\n"                     \
+      ".cfi_adjust_cfa_offset 8\n"         \
+      "call " #choose                      \
+      "\n"                                 \
+      "add $8, %rsp\n"                     \
+      ".cfi_adjust_cfa_offset -8\n"        \
+      "jmp *%rax\n"                        \
+      ".cfi_endproc\n"                     \
+      ".size " #name ", . - " #name        \
+      "\n"                                 \
+      ".popsection")

@@ -2,6 +2,7 @@
 
 #include <spawn.h>
 
+#include "greenlet/arch_x86_64.h"
 #include "patch/fd_traits.h"
 #include "patch/shim.h"
 
@@ -20,28 +21,11 @@ SHIM int posix_spawnp(pid_t* child, const char* file, const posix_spawn_file_act
 }
 
 // vfork returns twice, on the stack that it was called with: our frame must be gone when libc's begins.
-extern "C" [[gnu::visibility("hidden")]] auto evergreen_before_vfork() noexcept {
+using Vfork = pid_t (*)();
+extern "C" [[gnu::visibility("hidden")]] Vfork evergreen_before_vfork() noexcept {
   note_shared();
   return real.vfork;
 }
 
-asm(R"(
-  .pushsection .text
-  .globl vfork
-  .type vfork, @function
-  .globl __vfork
-  .type __vfork, @function
-vfork:
-__vfork:
-  .cfi_startproc
-  sub $8, %rsp
-  .cfi_adjust_cfa_offset 8
-  call evergreen_before_vfork
-  add $8, %rsp
-  .cfi_adjust_cfa_offset -8
-  jmp *%rax
-  .cfi_endproc
-  .size vfork, . - vfork
-  .size __vfork, . - __vfork
-  .popsection
-)");
+EVERGREEN_BECOMES(vfork, evergreen_before_vfork);
+EVERGREEN_BECOMES(__vfork, evergreen_before_vfork);
