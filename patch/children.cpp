@@ -4,20 +4,32 @@
 
 #include "greenlet/arch_x86_64.h"
 #include "patch/fd_traits.h"
-#include "patch/shim.h"
+#include "patch/offload.h"
+
+namespace evergreen::patch {
+namespace {
+
+// libc's functions come back when the child has begun its program. How long that takes is learnt.
+template <class Spawn>
+int spawn(Spawn call) {
+  static constinit core::CallSite site;
+  note_shared();
+  return offloaded(site, call);
+}
+
+}  // namespace
+}  // namespace evergreen::patch
 
 using namespace evergreen::patch;
 
 SHIM int posix_spawn(pid_t* child, const char* path, const posix_spawn_file_actions_t* actions,
                      const posix_spawnattr_t* attributes, char* const* arguments, char* const* environment) {
-  note_shared();
-  return real.posix_spawn(child, path, actions, attributes, arguments, environment);
+  return spawn([=] { return real.posix_spawn(child, path, actions, attributes, arguments, environment); });
 }
 
 SHIM int posix_spawnp(pid_t* child, const char* file, const posix_spawn_file_actions_t* actions,
                       const posix_spawnattr_t* attributes, char* const* arguments, char* const* environment) {
-  note_shared();
-  return real.posix_spawnp(child, file, actions, attributes, arguments, environment);
+  return spawn([=] { return real.posix_spawnp(child, file, actions, attributes, arguments, environment); });
 }
 
 // vfork returns twice, on the stack that it was called with: our frame must be gone when libc's begins.

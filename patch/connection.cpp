@@ -10,11 +10,6 @@
 namespace evergreen::patch {
 namespace {
 
-int noted(int accepted) noexcept {
-  note_made(accepted);
-  return accepted;
-}
-
 // accept takes no MSG_DONTWAIT: it is polled first. Who else accepts from the same socket may win in between, and then
 // the call blocks: another process, or a greenlet of another hub.
 int accept_ready(int fd, sockaddr* address, socklen_t* size, int flags) {
@@ -91,16 +86,18 @@ using namespace evergreen::patch;
 
 // Waits for a connection. Cancellation point. Restarts after a signal.
 SHIM int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {
-  if (!on_greenlet()) return noted(real.accept4(fd, address, size, flags));
-  const int accepted = accept_any(fd, address, size, flags);
-  if (accepted >= 0) note_accepted(accepted, fd, (flags & SOCK_NONBLOCK) != 0);
+  const Maker maker;
+  const bool waits = on_greenlet();
+  const int accepted = waits ? accept_any(fd, address, size, flags) : real.accept4(fd, address, size, flags);
+  if (!waits) {
+    maker.note_made(accepted);
+  } else if (accepted >= 0) {
+    maker.note_accepted(accepted, fd, (flags & SOCK_NONBLOCK) != 0);
+  }
   return accepted;
 }
 
-SHIM int accept(int fd, sockaddr* address, socklen_t* size) {
-  if (!on_greenlet()) return noted(real.accept(fd, address, size));
-  return accept4(fd, address, size, 0);
-}
+SHIM int accept(int fd, sockaddr* address, socklen_t* size) { return accept4(fd, address, size, 0); }
 
 // Waits until connected. Cancellation point. Restarts after a signal.
 SHIM int connect(int fd, const sockaddr* address, socklen_t size) {

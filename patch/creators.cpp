@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "patch/fd_traits.h"
+#include "patch/offload.h"
 #include "patch/shim.h"
 
 namespace evergreen::patch {
@@ -27,16 +28,18 @@ int made_two(int result, const int* fds) noexcept {
 using namespace evergreen::patch;
 
 SHIM int socket(int domain, int type, int protocol) noexcept {
+  const Maker maker;
   const int fd = real.socket(domain, type, protocol);
-  note_made(fd);
+  maker.note_made(fd);
   return fd;
 }
 
 SHIM int socketpair(int domain, int type, int protocol, int* ends) noexcept {
+  const Maker maker;
   const int result = real.socketpair(domain, type, protocol, ends);
   if (result != 0) return result;
-  note_made(ends[0]);
-  note_made(ends[1]);
+  maker.note_made(ends[0]);
+  maker.note_made(ends[1]);
   return result;
 }
 
@@ -86,8 +89,9 @@ SHIM mqd_t __mq_open_2(const char* name, int flags) noexcept { return made(real.
 // The next ones are opened inside libc, where we don't see it.
 
 SHIM FILE* popen(const char* command, const char* mode) {
+  static constinit core::CallSite site;  // it comes back when the child has begun its program
   note_shared();
-  FILE* stream = real.popen(command, mode);
+  FILE* stream = offloaded(site, [=] { return real.popen(command, mode); });
   if (stream != nullptr) note_new(fileno(stream));
   return stream;
 }

@@ -143,10 +143,12 @@ FdTraits traits_before_wait(int fd, const FdTraits& known) noexcept {
   return !known.is_socket() || is_private(fd) ? known : ask_and_remember(fd, find_or_make(fd));
 }
 
-void note_made(int fd) noexcept {
+Maker::Maker() noexcept : made_(made_now()) {}
+
+void Maker::note_made(int fd) const noexcept {
   if (fd < 0) return;
   note_new(fd);
-  if (auto* word = find_or_make(fd)) word->store(made_now(), std::memory_order_relaxed);
+  if (auto* word = find_or_make(fd)) word->store(made_, std::memory_order_relaxed);
 }
 
 // 0 is no count, also after all 2^24 were used.
@@ -163,14 +165,14 @@ void set_drained(int fd, bool drained) noexcept { change(fd, drained ? drained_b
 
 void set_poll_first(int fd) noexcept { change(fd, static_cast<Word>(FdKind::poll_first), kind_mask); }
 
-void note_accepted(int fd, int listener, bool nonblocking) noexcept {
+void Maker::note_accepted(int fd, int listener, bool nonblocking) const noexcept {
   note_new(fd);
   auto* word = find_or_make(fd);
   if (word == nullptr) return;
   FdTraits traits = traits_of(listener);
   traits.nonblocking = nonblocking;
   traits.drained = false;
-  word->store(traits.is_socket() ? pack(traits) | made_now() : 0, std::memory_order_relaxed);
+  word->store(traits.is_socket() ? pack(traits) | made_ : 0, std::memory_order_relaxed);
 }
 
 void forget_traits(int fd) noexcept {

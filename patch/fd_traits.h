@@ -37,8 +37,20 @@ FdTraits traits_of(int fd) noexcept;
 // changed the open file's flags or options.
 FdTraits traits_before_wait(int fd, const FdTraits& known) noexcept;
 
-// note_new() of a socket that this process has just made: no other process has it.
-void note_made(int fd) noexcept;
+// For a call that makes a socket, which no other process has then; to be made before the call, because another thread
+// may fork right after it.
+class Maker {
+ public:
+  Maker() noexcept;
+
+  // note_new() of that socket.
+  void note_made(int fd) const noexcept;
+  // The same for an accepted one, of which the listener says all.
+  void note_accepted(int fd, int listener, bool nonblocking) const noexcept;
+
+ private:
+  const std::uint64_t made_;
+};
 
 // Other processes may share the descriptors that there are now: after fork, and when some are sent.
 void note_shared() noexcept;
@@ -49,9 +61,6 @@ void note_shared() noexcept;
 // Corrections by those who find out more.
 void set_drained(int fd, bool drained) noexcept;
 void set_poll_first(int fd) noexcept;
-
-// An accepted socket, of which the listener says all. No other process has it.
-void note_accepted(int fd, int listener, bool nonblocking) noexcept;
 
 void forget_traits(int fd) noexcept;
 void forget_traits_range(unsigned first, unsigned last) noexcept;

@@ -54,6 +54,7 @@ void begin_process() {
 thread_local bool was_in_runtime;
 
 void before_fork() {
+  note_shared();  // and once more when it is done, for what is made meanwhile
   if (!started()) return;
   _IO_list_lock();
   was_in_runtime = std::exchange(core::in_runtime, true);
