@@ -89,7 +89,7 @@ SHIM mqd_t __mq_open_2(const char* name, int flags) noexcept { return made(real.
 // The next ones are opened inside libc, where we don't see it.
 
 SHIM FILE* popen(const char* command, const char* mode) {
-  static constinit core::CallSite site;  // it comes back when the child has begun its program
+  static constinit evergreen::core::CallSite site;  // it comes back when the child has begun its program
   note_shared();
   FILE* stream = offloaded(site, [=] { return real.popen(command, mode); });
   if (stream != nullptr) note_new(fileno(stream));
