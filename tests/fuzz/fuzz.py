@@ -26,6 +26,9 @@ KNOWN = [
     (r"select6?\(.*(read_only|over_edge)", r" EFAULT ",
      "that a set cannot be written is told at once, not when the wait is over; and of sets that are longer than the "
      "table of descriptors the kernel reads as much as that table is long, in which ours lie far up"),
+    (r"select6?\((INT_MAX|1024),.*over_edge.* EFAULT", r"", "the same table of descriptors"),
+    (r"(write|send).*\(tcp_(eof|reset).* = [1-9]", r" = [1-9]",
+     "of an error in the midst of a write the next call should tell (POLLERR): the shim's next piece has had it"),
     (r"poll(_chk)?\(.*\] (read_only|over_edge|edge)", r" EFAULT ", "that entries cannot be written is told at once"),
     (r"poll(_chk)?\(.*(kernel|non_canonical), (0|4G),", r" EFAULT ",
      "the kernel finds fault with the address of no entries when the wait is over, the shim at once"),
