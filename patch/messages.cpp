@@ -30,7 +30,7 @@ class MessageTimeout {
     }
     timespec rest = left();
     const int got = attempt(&rest);
-    if (got > 0 && !give_time(timeout_, std::chrono::seconds(rest.tv_sec) + std::chrono::nanoseconds(rest.tv_nsec))) {
+    if (got > 0 && !give_time(timeout_, rest)) {
       return fail(EFAULT);
     }
     return got;

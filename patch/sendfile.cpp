@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "patch/blocking.h"
 #include "patch/offload.h"
@@ -19,6 +20,7 @@ namespace evergreen::patch {
 namespace {
 
 constexpr std::size_t page = 4096;
+constexpr off64_t longest = std::numeric_limits<off64_t>::max();
 
 std::size_t piece_of(int socket) noexcept {
   int buffer = 0;
@@ -28,7 +30,7 @@ std::size_t piece_of(int socket) noexcept {
 }
 
 // Whether the call would get as far as to wait for room.
-bool may_begin(int out, int in, const off64_t* offset) noexcept {
+bool may_begin(int out, int in, const off64_t* offset, std::size_t size) noexcept {
   struct stat status {};
   const int to = real.fcntl(out, F_GETFL), from = real.fcntl(in, F_GETFL);
   const bool is_file = fstat(out, &status) == 0 && (status.st_mode & S_IFMT) != 0;  // an eventfd, say, is refused
@@ -36,7 +38,9 @@ bool may_begin(int out, int in, const off64_t* offset) noexcept {
                         (to & (O_APPEND | O_NONBLOCK | O_PATH)) == 0;
   const bool readable = from >= 0 && (from & O_PATH) == 0 && (from & O_ACCMODE) != O_WRONLY &&
                         fstat(in, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
-  return writable && readable && (offset == nullptr || (is_readable(offset, sizeof *offset) && *offset >= 0));
+  return writable && readable &&
+         (offset == nullptr ||
+          (is_readable(offset, sizeof *offset) && *offset >= 0 && *offset <= longest - static_cast<off64_t>(size)));
 }
 
 // After the first piece, a connection that is gone ends the call: the next one says so, and raises SIGPIPE.
@@ -56,7 +60,7 @@ ssize_t send_file(int out, const FdTraits& traits, std::size_t size, int in, con
   for (std::size_t done = 0;;) {
     const auto so_far = [&] { return keep(static_cast<ssize_t>(done)); };
     if (!is_ready(out, Direction::write)) {
-      const bool must_not = done == 0 && !may_begin(out, in, offset);
+      const bool must_not = done == 0 && !may_begin(out, in, offset, size);
       const int error = must_not ? Wait::must_not : wait.until_ready();
       if (error == 0) continue;
       if (done != 0) return so_far();

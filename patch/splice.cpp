@@ -12,6 +12,12 @@
 namespace evergreen::patch {
 namespace {
 
+// An eventfd, say, is no file of any type, and takes nothing of this kind.
+bool has_type(int fd) noexcept {
+  struct stat status {};
+  return fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) != 0;
+}
+
 bool is_pipe(int fd) noexcept {
   struct stat status {};
   return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
@@ -94,8 +100,8 @@ ssize_t splice_any(int in, off64_t* in_offset, int out, off64_t* out_offset, siz
   Side from(in, Direction::read, why), to(out, Direction::write, why);
   // What the kernel refuses it refuses before it waits.
   const bool polls = from.is_polled() || to.is_polled();
-  const bool refused = (!from.is_pipe() && !to.is_pipe()) || is_listening(out) || in_offset != nullptr ||
-                       out_offset != nullptr || !from.has_right_mode() || !to.has_right_mode();
+  const bool refused = (!from.is_pipe() && !to.is_pipe()) || is_listening(out) || !has_type(out) ||
+                       in_offset != nullptr || out_offset != nullptr || !from.has_right_mode() || !to.has_right_mode();
   if (polls && refused) return plain();
   return transfer(
       from, to, why, [=] { return call(SPLICE_F_NONBLOCK); }, plain);

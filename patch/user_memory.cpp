@@ -54,12 +54,16 @@ bool is_readable(const void* address, std::size_t size) noexcept {
   return is_readable_page(first_page) && (last_page == first_page || is_readable_page(last_page));
 }
 
-bool give_time(timespec* to, std::chrono::nanoseconds left) noexcept {
+bool give_time(timespec* to, timespec left) noexcept {
   if (!is_writable(to)) return false;
+  *to = left;
+  return true;
+}
+
+bool give_time(timespec* to, std::chrono::nanoseconds left) noexcept {
   constexpr long second = 1'000'000'000;
   const long rest = std::max<long>(left.count(), 0);
-  *to = {rest / second, rest % second};
-  return true;
+  return give_time(to, timespec{rest / second, rest % second});
 }
 
 void give_time(timeval* to, timeval left) noexcept {

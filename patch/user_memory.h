@@ -26,6 +26,7 @@ inline bool is_beyond_memory(const void* address, std::size_t size) noexcept {
 // What the kernel writes back to the timeout of ppoll and pselect6: the time that is left. Does nothing where it cannot
 // be written, as the kernel, and returns false. errno is kept.
 bool give_time(timespec* to, std::chrono::nanoseconds left) noexcept;
+bool give_time(timespec* to, timespec left) noexcept;
 void give_time(timeval* to, timeval left) noexcept;  // the same for select
 
 }  // namespace evergreen::patch
