@@ -77,7 +77,8 @@ ssize_t send_file(int out, const FdTraits& traits, std::size_t size, int in, con
 ssize_t sendfile_any(int out, int in, off64_t* offset, size_t size, const void* caller) {
   constexpr std::size_t most = 0x7ffff000;  // as the kernel has it
   const auto call = [=](std::size_t count) { return slowly(caller, real.sendfile, out, in, offset, count); };
-  if (!on_greenlet() || size == 0 || static_cast<ssize_t>(size) < 0) return call(size);
+  constexpr std::size_t absurd = std::size_t{1} << 62;  // refused, perhaps
+  if (!on_greenlet() || size == 0 || size >= absurd) return call(size);
   const FdTraits traits = traits_of(out);
   if (traits.kind == FdKind::unknown || traits.kind == FdKind::never_waits || traits.nonblocking) return call(size);
   return send_file(out, traits, std::min(size, most), in, offset, call);
