@@ -1,7 +1,6 @@
 // Names of hosts, by files or a name server: libc asks the server with calls that pass no shim. Which of them is quick
 // depends on the program, so each learns from its last calls.
 
-#include <arpa/inet.h>
 #include <netdb.h>
 
 #include "patch/offload.h"
@@ -9,23 +8,19 @@
 using namespace evergreen;
 using namespace evergreen::patch;
 
-namespace {
-
-// An address in digits, as database drivers are often given: nobody is asked, and fifty threads that connect at once
-// shall not need fifty kernel threads.
-bool is_address(const char* name) {
-  in_addr four;
-  in6_addr six;
-  return inet_aton(name, &four) != 0 || inet_pton(AF_INET6, name, &six) == 1;
-}
-
-}  // namespace
-
-// Waits for a name server, unless no name is asked for.
+// Waits for a name server, unless no name is asked for. So libc shall first take the name for an address in digits, as
+// database drivers are often given: fifty threads that connect at once shall not need fifty kernel threads.
 SHIM int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** result) {
-  const bool is_numeric = hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0;
-  const bool asks = node != nullptr && !is_numeric && !is_address(node);
-  if (!asks) return real.getaddrinfo(node, service, hints, result);
+  if (node == nullptr || !on_greenlet()) return real.getaddrinfo(node, service, hints, result);
+  addrinfo digits{};
+  digits.ai_flags = AI_NUMERICHOST | (hints != nullptr ? hints->ai_flags : AI_V4MAPPED | AI_ADDRCONFIG);
+  digits.ai_family = hints != nullptr ? hints->ai_family : AF_UNSPEC;
+  digits.ai_socktype = hints != nullptr ? hints->ai_socktype : 0;
+  digits.ai_protocol = hints != nullptr ? hints->ai_protocol : 0;
+  const int saved = errno;
+  const int answer = real.getaddrinfo(node, service, &digits, result);
+  if (answer != EAI_NONAME || (hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0)) return answer;
+  errno = saved;
   static constinit core::CallSite site(core::CallSite::slow);
   return offloaded(site, [=] { return real.getaddrinfo(node, service, hints, result); });
 }
