@@ -28,6 +28,11 @@ inline Deadline deadline_on(clockid_t clock, const timespec& time) noexcept {
   return Deadline::in(length_of(time) - length_of(now));
 }
 
+// The same by ppoll and others: for ever if there is none.
+inline Deadline deadline_in(const timespec* timeout) noexcept {
+  return timeout == nullptr ? Deadline::never() : Deadline::in(length_of(*timeout));
+}
+
 // What poll and epoll_wait mean by a timeout: milliseconds, for ever if negative.
 inline Deadline deadline_in_milliseconds(int timeout) noexcept {
   return timeout < 0 ? Deadline::never() : Deadline::in(std::chrono::milliseconds(timeout));

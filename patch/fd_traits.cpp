@@ -223,6 +223,11 @@ void note_changed(int fd) noexcept {
   }
 }
 
+mode_t type_of_file(int fd) noexcept {
+  struct stat status {};
+  return fstat(fd, &status) == 0 ? status.st_mode & S_IFMT : 0;
+}
+
 bool is_nonblocking(int fd) noexcept {
   const int flags = real.fcntl(fd, F_GETFL);
   return flags >= 0 && (flags & O_NONBLOCK) != 0;

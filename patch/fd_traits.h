@@ -99,6 +99,9 @@ void note_changed(int fd) noexcept;
 // `fd` is a new number for an open file that has another.
 void note_duplicate(int fd) noexcept;
 
+// The S_IFMT bits of the open file; 0 where there is none, or it is of no type, as an eventfd. A system call.
+mode_t type_of_file(int fd) noexcept;
+
 // Is O_NONBLOCK set now? A system call.
 bool is_nonblocking(int fd) noexcept;
 

@@ -47,8 +47,7 @@ bool is_sound(const Call& call, std::uint32_t bits) noexcept {
   if (bits == 0 || call.word % long{alignof(std::uint32_t)} != 0) return false;
   if (call.is_on_real_time() && call.command() != FUTEX_WAIT_BITSET) return false;
   if (!is_readable(call.address(), sizeof(std::uint32_t))) return false;
-  const timespec* time = call.time();
-  return time == nullptr || (is_readable(time, sizeof *time) && is_valid(*time) && time->tv_sec >= 0);
+  return is_timeout(call.time());
 }
 
 Deadline deadline_of(const Call& call) noexcept {

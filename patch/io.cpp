@@ -35,11 +35,6 @@ ssize_t read_file(int fd, FdKind kind, const char* why, Attempt attempt, Blockin
   }
 }
 
-bool is_fifo(int fd) noexcept {
-  struct stat status {};
-  return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
-}
-
 // The same for writing all of size() bytes; attempt(done) writes what is left after `done`. Whether RWF_NOWAIT works
 // shows at the first attempt, so blocking() never has to finish what an attempt began.
 //
@@ -54,7 +49,7 @@ ssize_t write_file(int fd, FdKind kind, Size size, const char* why, Attempt atte
     const bool tries = kind == FdKind::nowait;
     const bool ready = tries || !may_wait(kind) || is_ready(fd, Direction::write);
     if (!tries && done == 0) {  // once the first piece is written the call stays with pieces
-      const bool in_pieces = ready && may_wait(kind) && size() > PIPE_BUF && is_fifo(fd);
+      const bool in_pieces = ready && may_wait(kind) && size() > PIPE_BUF && S_ISFIFO(type_of_file(fd));
       if ((ready && !in_pieces) || is_nonblocking(fd)) return keep(blocking());
     }
     if (ready) {

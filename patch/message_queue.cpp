@@ -16,10 +16,6 @@ namespace {
 constexpr timespec long_ago{};
 
 // The header says that there is always a time. The kernel takes none for no end.
-[[gnu::noinline]] bool is_sound(const timespec* time) noexcept {
-  return time == nullptr || (is_readable(time, sizeof *time) && is_valid(*time) && time->tv_sec >= 0);
-}
-
 [[gnu::noinline]] Deadline deadline_of(const timespec* time) noexcept {
   return time == nullptr ? Deadline::never() : deadline_on(CLOCK_REALTIME, *time);
 }
@@ -61,7 +57,7 @@ SHIM int mq_send(mqd_t queue, const char* message, size_t size, unsigned priorit
 
 // Waits for room. Cancellation point. A signal ends it.
 SHIM int mq_timedsend(mqd_t queue, const char* message, size_t size, unsigned priority, const timespec* time) {
-  if (!on_greenlet() || !is_sound(time)) return real.mq_timedsend(queue, message, size, priority, time);
+  if (!on_greenlet() || !is_timeout(time)) return real.mq_timedsend(queue, message, size, priority, time);
   return send_message(queue, message, size, priority, deadline_of(time), "mq_timedsend");
 }
 
@@ -73,7 +69,7 @@ SHIM ssize_t mq_receive(mqd_t queue, char* message, size_t size, unsigned* prior
 
 // Waits for a message. Cancellation point. A signal ends it.
 SHIM ssize_t mq_timedreceive(mqd_t queue, char* message, size_t size, unsigned* priority, const timespec* time) {
-  if (!on_greenlet() || !is_sound(time)) return real.mq_timedreceive(queue, message, size, priority, time);
+  if (!on_greenlet() || !is_timeout(time)) return real.mq_timedreceive(queue, message, size, priority, time);
   return receive_message(queue, message, size, priority, deadline_of(time), "mq_timedreceive");
 }
 

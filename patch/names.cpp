@@ -3,7 +3,7 @@
 
 #include <netdb.h>
 
-#include "patch/offload.h"
+#include "patch/lookup.h"
 
 using namespace evergreen;
 using namespace evergreen::patch;
@@ -21,8 +21,7 @@ SHIM int getaddrinfo(const char* node, const char* service, const addrinfo* hint
   const int answer = real.getaddrinfo(node, service, &digits, result);
   if (answer != EAI_NONAME || (hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0)) return answer;
   errno = saved;
-  static constinit core::CallSite site(core::CallSite::slow);
-  return offloaded(site, [=] { return real.getaddrinfo(node, service, hints, result); });
+  return looked_up<&Real::getaddrinfo>(node, service, hints, result);
 }
 
 // Waits for a name server, unless no name is asked for.
@@ -30,46 +29,33 @@ SHIM int getnameinfo(const sockaddr* address, socklen_t size, char* host, sockle
                      socklen_t service_size, int flags) {
   const bool asks = host != nullptr && (flags & NI_NUMERICHOST) == 0;
   if (!asks) return real.getnameinfo(address, size, host, host_size, service, service_size, flags);
-  static constinit core::CallSite site(core::CallSite::slow);
-  return offloaded(site,
-                   [=] { return real.getnameinfo(address, size, host, host_size, service, service_size, flags); });
+  return looked_up<&Real::getnameinfo>(address, size, host, host_size, service, service_size, flags);
 }
 
 // Waits for a name server.
-SHIM hostent* gethostbyname(const char* name) {
-  static constinit core::CallSite site(core::CallSite::slow);
-  return offloaded(site, [=] { return real.gethostbyname(name); });
-}
+SHIM hostent* gethostbyname(const char* name) { return looked_up<&Real::gethostbyname>(name); }
 
 // Waits for a name server.
-SHIM hostent* gethostbyname2(const char* name, int family) {
-  static constinit core::CallSite site(core::CallSite::slow);
-  return offloaded(site, [=] { return real.gethostbyname2(name, family); });
-}
+SHIM hostent* gethostbyname2(const char* name, int family) { return looked_up<&Real::gethostbyname2>(name, family); }
 
 // Waits for a name server.
 SHIM int gethostbyname_r(const char* name, hostent* entry, char* buffer, size_t size, hostent** result, int* error) {
-  static constinit core::CallSite site(core::CallSite::slow);
-  return offloaded(site, [=] { return real.gethostbyname_r(name, entry, buffer, size, result, error); });
+  return looked_up<&Real::gethostbyname_r>(name, entry, buffer, size, result, error);
 }
 
 // Waits for a name server.
 SHIM int gethostbyname2_r(const char* name, int family, hostent* entry, char* buffer, size_t size, hostent** result,
                           int* error) {
-  static constinit core::CallSite site(core::CallSite::slow);
-  return offloaded(site, [=] { return real.gethostbyname2_r(name, family, entry, buffer, size, result, error); });
+  return looked_up<&Real::gethostbyname2_r>(name, family, entry, buffer, size, result, error);
 }
 
 // Waits for a name server.
 SHIM hostent* gethostbyaddr(const void* address, socklen_t length, int family) {
-  static constinit core::CallSite site(core::CallSite::slow);
-  return offloaded(site, [=] { return real.gethostbyaddr(address, length, family); });
+  return looked_up<&Real::gethostbyaddr>(address, length, family);
 }
 
 // Waits for a name server.
 SHIM int gethostbyaddr_r(const void* address, socklen_t length, int family, hostent* entry, char* buffer, size_t size,
                          hostent** result, int* error) {
-  static constinit core::CallSite site(core::CallSite::slow);
-  return offloaded(site,
-                   [=] { return real.gethostbyaddr_r(address, length, family, entry, buffer, size, result, error); });
+  return looked_up<&Real::gethostbyaddr_r>(address, length, family, entry, buffer, size, result, error);
 }

@@ -92,7 +92,7 @@ SHIM int ppoll(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_
     return real.ppoll(fds, count, timeout, mask);
   }
   count = static_cast<unsigned>(count);
-  const Deadline deadline = timeout == nullptr ? Deadline::never() : Deadline::in(length_of(*timeout));
+  const Deadline deadline = deadline_in(timeout);
   constexpr timespec at_once{};
   return poll_until(fds, count, mask, "ppoll", deadline, [&] { return real.ppoll(fds, count, &at_once, mask); });
 }

@@ -17,10 +17,6 @@ bool is_mask(long mask, long size) noexcept {
   return mask == 0 || (size == kernel_mask_size && is_readable(argument<const void*>(mask), kernel_mask_size));
 }
 
-bool is_timeout(const timespec* time) noexcept {
-  return time == nullptr || (is_readable(time, sizeof *time) && is_valid(*time) && time->tv_sec >= 0);
-}
-
 // Calls wait(), and gives back what is left of the timeout, which libc's functions keep to themselves.
 template <class Wait>
 long with_time_left(timespec* timeout, Wait wait) noexcept {

@@ -159,6 +159,6 @@ SHIM int pselect(int count, fd_set* read, fd_set* write, fd_set* except, const t
   if (!on_greenlet() || count < 0 || (timeout != nullptr && (!is_valid(*timeout) || timeout->tv_sec < 0))) {
     return real.pselect(count, read, write, except, timeout, mask);
   }
-  const Deadline deadline = timeout == nullptr ? Deadline::never() : Deadline::in(length_of(*timeout));
+  const Deadline deadline = deadline_in(timeout);
   return select_until(count, read, write, except, mask, "pselect", deadline);
 }

@@ -31,13 +31,13 @@ std::size_t piece_of(int socket) noexcept {
 
 // Whether the call would get as far as to wait for room.
 bool may_begin(int out, int in, const off64_t* offset, std::size_t size) noexcept {
-  struct stat status {};
   const int to = real.fcntl(out, F_GETFL), from = real.fcntl(in, F_GETFL);
-  const bool is_file = fstat(out, &status) == 0 && (status.st_mode & S_IFMT) != 0;  // an eventfd, say, is refused
+  const bool is_file = type_of_file(out) != 0;  // an eventfd, say, is refused
+  const mode_t source = type_of_file(in);
   const bool writable = is_file && !is_listening(out) && to >= 0 && (to & O_ACCMODE) != O_RDONLY &&
                         (to & (O_APPEND | O_NONBLOCK | O_PATH)) == 0;
-  const bool readable = from >= 0 && (from & O_PATH) == 0 && (from & O_ACCMODE) != O_WRONLY &&
-                        fstat(in, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+  const bool readable =
+      from >= 0 && (from & O_PATH) == 0 && (from & O_ACCMODE) != O_WRONLY && (S_ISREG(source) || S_ISBLK(source));
   return writable && readable &&
          (offset == nullptr ||
           (is_readable(offset, sizeof *offset) && *offset >= 0 && *offset <= longest - static_cast<off64_t>(size)));
@@ -75,13 +75,12 @@ ssize_t send_file(int out, const FdTraits& traits, std::size_t size, int in, con
 }
 
 ssize_t sendfile_any(int out, int in, off64_t* offset, size_t size, const void* caller) {
-  constexpr std::size_t most = 0x7ffff000;  // as the kernel has it
   const auto call = [=](std::size_t count) { return slowly(caller, real.sendfile, out, in, offset, count); };
   constexpr std::size_t absurd = std::size_t{1} << 62;  // refused, perhaps
   if (!on_greenlet() || size == 0 || size >= absurd) return call(size);
   const FdTraits traits = traits_of(out);
   if (traits.kind == FdKind::unknown || traits.kind == FdKind::never_waits || traits.nonblocking) return call(size);
-  return send_file(out, traits, std::min(size, most), in, offset, call);
+  return send_file(out, traits, std::min(size, most_at_once), in, offset, call);
 }
 
 }  // namespace

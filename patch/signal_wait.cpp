@@ -66,10 +66,8 @@ SHIM int sigwaitinfo(const sigset_t* set, siginfo_t* information) {
 
 // Parks until a signal is pending. Cancellation point.
 SHIM int sigtimedwait(const sigset_t* set, siginfo_t* information, const timespec* timeout) {
-  const bool is_sound =
-      timeout == nullptr || (is_readable(timeout, sizeof *timeout) && is_valid(*timeout) && timeout->tv_sec >= 0);
-  if (!on_greenlet() || !is_sound) return real.sigtimedwait(set, information, timeout);
-  const Deadline deadline = timeout == nullptr ? Deadline::never() : Deadline::in(length_of(*timeout));
+  if (!on_greenlet() || !is_timeout(timeout)) return real.sigtimedwait(set, information, timeout);
+  const Deadline deadline = deadline_in(timeout);
   return wait_for_signal(set, information, deadline, "sigtimedwait");
 }
 

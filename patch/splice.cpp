@@ -12,24 +12,13 @@
 namespace evergreen::patch {
 namespace {
 
-// An eventfd, say, is no file of any type, and takes nothing of this kind.
-bool has_type(int fd) noexcept {
-  struct stat status {};
-  return fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) != 0;
-}
-
-bool is_pipe(int fd) noexcept {
-  struct stat status {};
-  return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
-}
-
 // One side of a transfer.
 class Side {
  public:
   Side(int fd, Direction direction, const char* why) noexcept
       : fd_(fd), direction_(direction), traits_(traits_of(fd)), wait_(fd, traits_, direction, why) {
     const bool waits = traits_.kind != FdKind::unknown && traits_.kind != FdKind::never_waits;
-    is_pipe_ = patch::is_pipe(fd);
+    is_pipe_ = S_ISFIFO(type_of_file(fd));
     is_polled_ = waits && !is_pipe_;
   }
 
@@ -100,7 +89,7 @@ ssize_t splice_any(int in, off64_t* in_offset, int out, off64_t* out_offset, siz
   Side from(in, Direction::read, why), to(out, Direction::write, why);
   // What the kernel refuses it refuses before it waits.
   const bool polls = from.is_polled() || to.is_polled();
-  const bool refused = (!from.is_pipe() && !to.is_pipe()) || is_listening(out) || !has_type(out) ||
+  const bool refused = (!from.is_pipe() && !to.is_pipe()) || is_listening(out) || type_of_file(out) == 0 ||
                        in_offset != nullptr || out_offset != nullptr || !from.has_right_mode() || !to.has_right_mode();
   if (polls && refused) return plain();
   return transfer(

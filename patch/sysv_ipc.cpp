@@ -34,10 +34,6 @@ auto try_then_wait(const char* why, int would_block, Deadline deadline, Attempt 
   return keep(result);  // when the time has passed, the last attempt's: EAGAIN
 }
 
-bool is_sound(const timespec* time) noexcept {
-  return time == nullptr || (is_readable(time, sizeof *time) && is_valid(*time) && time->tv_sec >= 0);
-}
-
 // With a time of zero it is an attempt, which fails with EAGAIN; so does an operation with IPC_NOWAIT, and then nothing
 // is waited for. What the kernel has looked at can be read.
 int operate(int set, sembuf* operations, size_t count, const timespec* timeout, const char* why) noexcept {
@@ -50,7 +46,7 @@ int operate(int set, sembuf* operations, size_t count, const timespec* timeout, 
   const bool some_must_not_wait = std::any_of(
       operations, operations + count, [](const sembuf& operation) { return (operation.sem_flg & IPC_NOWAIT) != 0; });
   if (some_must_not_wait) return keep(offloaded(block));  // it depends on which operation has to wait
-  const Deadline deadline = timeout == nullptr ? Deadline::never() : Deadline::in(length_of(*timeout));
+  const Deadline deadline = deadline_in(timeout);
   return keep(try_then_wait(why, EAGAIN, deadline, attempt, block));
 }
 
@@ -84,6 +80,6 @@ SHIM int semop(int set, sembuf* operations, size_t count) noexcept {
 
 // Waits until all the operations can be done. A signal ends it.
 SHIM int semtimedop(int set, sembuf* operations, size_t count, const timespec* timeout) noexcept {
-  if (!on_greenlet() || !is_sound(timeout)) return real.semtimedop(set, operations, count, timeout);
+  if (!on_greenlet() || !is_timeout(timeout)) return real.semtimedop(set, operations, count, timeout);
   return operate(set, operations, count, timeout, "semtimedop");
 }

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "patch/clock.h"
 #include "patch/real.h"
 
 namespace evergreen::patch {
@@ -52,6 +53,10 @@ bool is_readable(const void* address, std::size_t size) noexcept {
   const auto first = reinterpret_cast<std::uintptr_t>(address);
   const std::uintptr_t first_page = first / page_size, last_page = (first + size - 1) / page_size;
   return is_readable_page(first_page) && (last_page == first_page || is_readable_page(last_page));
+}
+
+bool is_timeout(const timespec* time) noexcept {
+  return time == nullptr || (is_readable(time, sizeof *time) && is_valid(*time) && time->tv_sec >= 0);
 }
 
 bool give_time(timespec* to, timespec left) noexcept {

@@ -16,6 +16,10 @@ namespace evergreen::patch {
 // kind of call gets the fault that any use of such memory earns.
 bool is_readable(const void* address, std::size_t size) noexcept;
 
+// Whether the kernel would take it for a timeout: nullptr, for none, or a time that can be read and is valid. No inline
+// function: compilers leave its look for nullptr out where libc's header says that there always is a time.
+bool is_timeout(const timespec* time) noexcept;
+
 // Whether the range ends where no process has memory. read and write refuse that at once, other calls in part and
 // later.
 inline bool is_beyond_memory(const void* address, std::size_t size) noexcept {
