@@ -3,46 +3,10 @@
 #include <sys/epoll.h>
 
 #include "tests/support/case.h"
+#include "tests/support/epolls.h"
 #include "tests/support/sockets.h"
 
 enum { kShort = 20, kMany = 100 };
-
-struct Epoll {
-  int epoll;
-  int ends[2];
-};
-
-static void add(int epoll, int fd, uint32_t events) {
-  struct epoll_event event = {.events = events, .data.fd = fd};
-  CHECK_EQ(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), 0);
-}
-
-static void open_epoll(struct Epoll* state, uint32_t events) {
-  state->epoll = epoll_create1(EPOLL_CLOEXEC);
-  open_pair(SOCK_STREAM, state->ends);
-  add(state->epoll, state->ends[kReadEnd], events);
-}
-
-static void close_epoll(struct Epoll* state) {
-  close_both(state->ends);
-  close(state->epoll);
-}
-
-static void check_readable(const struct Epoll* state, int count, const struct epoll_event* event) {
-  char byte;
-  CHECK_EQ(count, 1);
-  CHECK_EQ(event->events, EPOLLIN);
-  CHECK_EQ(event->data.fd, state->ends[kReadEnd]);
-  check_blocking(state->ends[kReadEnd]);
-  CHECK_EQ(read(state->ends[kReadEnd], &byte, 1), 1);
-}
-
-static void wait_readable(void* argument) {
-  struct Epoll* state = argument;
-  struct epoll_event events[8];
-  int count = epoll_wait(state->epoll, events, 8, -1);
-  check_readable(state, count, events);
-}
 
 static void wait_readable_long(void* argument) {
   struct Epoll* state = argument;
@@ -50,8 +14,6 @@ static void wait_readable_long(void* argument) {
   int count = epoll_wait(state->epoll, events, 8, 100000);
   check_readable(state, count, events);
 }
-
-static void write_byte(void* state) { CHECK_EQ(write(((struct Epoll*)state)->ends[kWriteEnd], "x", 1), 1); }
 
 CASE(epoll_wait) {
   struct Epoll state;
@@ -162,7 +124,7 @@ CASE(one_shot) {
 static void add_ready_descriptor(void* argument) {
   struct Epoll* state = argument;
   write_byte(state);
-  add(state->epoll, state->ends[kReadEnd], EPOLLIN);
+  add_to_epoll(state->epoll, state->ends[kReadEnd], EPOLLIN);
 }
 
 static void wait_readable_and_remove(void* argument) {
@@ -187,7 +149,7 @@ static void wait_hang_up(void* argument) {
   close(state->ends[kReadEnd]);  // leaves the set by itself
   CHECK_EQ(epoll_wait(state->epoll, events, 8, 0), 0);
   open_pair(SOCK_STREAM, state->ends);
-  add(state->epoll, state->ends[kReadEnd], EPOLLIN | EPOLLRDHUP);
+  add_to_epoll(state->epoll, state->ends[kReadEnd], EPOLLIN | EPOLLRDHUP);
 }
 
 static void close_epolled_write_end(void* state) { close_write_end(((struct Epoll*)state)->ends); }
@@ -216,7 +178,7 @@ CASE(no_more_events_than_asked_for) {
   struct epoll_event events[kMany];
   for (int i = 0; i < kMany; i++) {
     open_pipe(ends[i]);
-    add(epoll, ends[i][kReadEnd], EPOLLIN);
+    add_to_epoll(epoll, ends[i][kReadEnd], EPOLLIN);
     CHECK_EQ(write(ends[i][kWriteEnd], "x", 1), 1);
   }
   CHECK_EQ(epoll_wait(epoll, events, 7, -1), 7);

@@ -4,54 +4,16 @@
 #include <sys/wait.h>
 
 #include "tests/support/case.h"
+#include "tests/support/epolls.h"
 #include "tests/support/sockets.h"
 
 enum { kShort = 20, kMany = 100, kWorkers = 4 };
-
-struct Epoll {
-  int epoll;
-  int ends[2];
-};
-
-static void add(int epoll, int fd, uint32_t events) {
-  struct epoll_event event = {.events = events, .data.fd = fd};
-  CHECK_EQ(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), 0);
-}
-
-static void open_epoll(struct Epoll* state, uint32_t events) {
-  state->epoll = epoll_create1(EPOLL_CLOEXEC);
-  open_pair(SOCK_STREAM, state->ends);
-  add(state->epoll, state->ends[kReadEnd], events);
-}
-
-static void close_epoll(struct Epoll* state) {
-  close_both(state->ends);
-  close(state->epoll);
-}
-
-static void check_readable(const struct Epoll* state, int count, const struct epoll_event* event) {
-  char byte;
-  CHECK_EQ(count, 1);
-  CHECK_EQ(event->events, EPOLLIN);
-  CHECK_EQ(event->data.fd, state->ends[kReadEnd]);
-  check_blocking(state->ends[kReadEnd]);
-  CHECK_EQ(read(state->ends[kReadEnd], &byte, 1), 1);
-}
-
-static void wait_readable(void* argument) {
-  struct Epoll* state = argument;
-  struct epoll_event events[8];
-  int count = epoll_wait(state->epoll, events, 8, -1);
-  check_readable(state, count, events);
-}
-
-static void write_byte(void* state) { CHECK_EQ(write(((struct Epoll*)state)->ends[kWriteEnd], "x", 1), 1); }
 
 static void wait_nested(void* argument) {
   struct Epoll* state = argument;
   struct epoll_event events[8];
   int outer = epoll_create1(0);
-  add(outer, state->epoll, EPOLLIN);
+  add_to_epoll(outer, state->epoll, EPOLLIN);
   CHECK_EQ(epoll_wait(outer, events, 8, -1), 1);
   CHECK_EQ(events[0].data.fd, state->epoll);
   close(outer);
@@ -71,7 +33,7 @@ enum { kDeepest = 5 };
 static void open_nest(int nest[kDeepest], int fd) {
   for (int i = 0; i < kDeepest; i++) {
     nest[i] = epoll_create1(EPOLL_CLOEXEC);
-    add(nest[i], i == 0 ? fd : nest[i - 1], EPOLLIN);
+    add_to_epoll(nest[i], i == 0 ? fd : nest[i - 1], EPOLLIN);
   }
 }
 
@@ -147,7 +109,7 @@ static void check_each_wakes_one(uint32_t events) {
   static int entered_before;
   for (int i = 0; i < kWorkers; i++) {
     open_pipe(ends[i]);
-    add(epoll, ends[i][kReadEnd], events);
+    add_to_epoll(epoll, ends[i][kReadEnd], events);
     threads[i] = start(wait_for_one_event, &epoll);
   }
   await_entered(entered_before += kWorkers);
@@ -194,7 +156,7 @@ CASE(several_threads_wait_on_one_epoll) {
   for (int i = 0; i < kWorkers; i++) workers[i] = start(take_events, &state);
   for (int i = 0; i < kMany; i++) {
     open_pipe(pipes[i]);
-    add(state.epoll, pipes[i][kReadEnd], EPOLLIN | EPOLLONESHOT);
+    add_to_epoll(state.epoll, pipes[i][kReadEnd], EPOLLIN | EPOLLONESHOT);
   }
   for (int round = 0; round < 3; round++)
     for (int i = 0; i < kMany; i++) CHECK_EQ(write(pipes[i][kWriteEnd], "x", 1), 1);
