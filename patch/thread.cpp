@@ -15,6 +15,7 @@
 #include "greenlet/tls_block.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
+#include "patch/robust.h"
 #include "patch/shim.h"
 
 extern "C" int __sigsetjmp(struct __jmp_buf_tag* buffer, int save_mask) noexcept;
@@ -60,6 +61,7 @@ RawGreenlet& Thread::entry(RawGreenlet& raw) {
     const ResolverState resolver;
     self.run();
     run_thread_destructors();
+    release_robust_mutexes();
   }
   core::end_user_code();
   return self.home->leave_for_ever(self);
@@ -210,6 +212,7 @@ pthread_key_t end_of_main;
 
 void wait_for_others() noexcept {
   Thread& self = main_thread();
+  release_robust_mutexes();
   {
     const core::Runtime runtime;
     self.finish();
