@@ -7,8 +7,9 @@
 namespace evergreen::patch {
 namespace {
 
-// glibc's struct pthread_barrier, of which only the counters of the present round are ours to write. Zero between
-// rounds, as after pthread_barrier_init: so pthread_barrier_destroy finds nothing to wait for.
+// glibc's struct pthread_barrier. `in` counts arrivals, and `round` is what it was when the present round began, which
+// is only ever changed by libc: in rounds of ours `in` goes back to it. So pthread_barrier_destroy finds nothing to
+// wait for.
 struct Barrier {
   unsigned in;
   unsigned round;
@@ -22,10 +23,11 @@ static_assert(sizeof(Barrier) <= sizeof(pthread_barrier_t));
 // takes may be coming.
 bool completes_round(Barrier& barrier) noexcept {
   const std::atomic_ref in(barrier.in);
+  const unsigned last = barrier.round + barrier.count - 1;
   unsigned before = in.load();
-  while (!in.compare_exchange_weak(before, before + 1 == barrier.count ? 0 : before + 1)) {
+  while (!in.compare_exchange_weak(before, before == last ? barrier.round : before + 1)) {
   }
-  return before + 1 == barrier.count;
+  return before == last;
 }
 
 // Other processes may complete the round. There is no way to arrive without waiting: at the cap of carriers this holds
