@@ -64,6 +64,7 @@ int __pthread_mutex_lock(pthread_mutex_t* mutex) noexcept;
 int __pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept;
 int __pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept;
 int __pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept;
+int __pthread_rwlock_tryrdlock(pthread_rwlock_t* lock) noexcept;
 int __pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept;
 int __pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept;
 int __res_query(const char* name, int query_class, int type, unsigned char* answer, int size) noexcept;
