@@ -64,6 +64,7 @@ RawGreenlet& Thread::entry(RawGreenlet& raw) {
     release_robust_mutexes();
   }
   core::end_user_code();
+  self.signals.close();
   return self.home->leave_for_ever(self);
 }
 
