@@ -64,8 +64,7 @@ int Wait::until_ready() noexcept {
 }
 
 bool Wait::for_more_than_is_there() noexcept {
-  pollfd state{fd_, POLLRDHUP, 0};
-  if (!begin() || real.poll(&state, 1, 0) != 0 || deadline_.has_passed()) return false;
+  if (!begin() || look(fd_, POLLRDHUP) != 0 || deadline_.has_passed()) return false;
   sleep_a_little(why_, deadline_);
   return true;
 }
@@ -78,21 +77,17 @@ int Wait::until_open() noexcept {
     if (const int error = wait_ready(fd_, Direction::write, why_, deadline_)) return error;
   }
   const sockaddr any{AF_INET, {}};
-  return real.connect(fd_, &any, sizeof any) == 0 || errno == EISCONN ? 0 : errno;
+  return real.syscall(SYS_connect, long{fd_}, &any, sizeof any) == 0 || errno == EISCONN ? 0 : errno;
 }
 
 bool Wait::is_for_next_call() const noexcept {
-  pollfd state{fd_, static_cast<short>(direction_ == Direction::read ? POLLPRI : 0), 0};
-  if (real.poll(&state, 1, 0) <= 0) return false;
+  const int seen = look(fd_, direction_ == Direction::read ? POLLPRI : 0);
   int at_mark = 0;
-  if ((state.revents & POLLPRI) != 0) real.ioctl(fd_, SIOCATMARK, &at_mark);
-  return at_mark != 0 || ((state.revents & POLLERR) != 0 && !is_unix(fd_));
+  if ((seen & POLLPRI) != 0) real.ioctl(fd_, SIOCATMARK, &at_mark);
+  return at_mark != 0 || ((seen & POLLERR) != 0 && !is_unix(fd_));
 }
 
-bool has_error(int fd) noexcept {
-  pollfd state{fd, 0, 0};
-  return real.poll(&state, 1, 0) != 0 && (state.revents & POLLERR) != 0;
-}
+bool has_error(int fd) noexcept { return (look(fd, 0) & POLLERR) != 0; }
 
 // A unix socket is content with what a look finds.
 std::size_t least_of(int fd, const FdTraits& traits, int flags, std::size_t wanted) noexcept {

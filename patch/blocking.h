@@ -5,6 +5,7 @@
 #pragma once
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include <atomic>
@@ -31,10 +32,17 @@ inline int wait_ready(int fd, Direction direction, const char* why, Deadline dea
   __builtin_unreachable();
 }
 
+// What poll says of `fd` now: which of `events`, and whether POLLERR, POLLHUP, POLLNVAL. 0: nothing. Not by libc's
+// poll, which is a cancellation point: a look within a call is none.
+inline int look(int fd, int events) noexcept {
+  pollfd state{fd, static_cast<short>(events), 0};
+  const long found = real.syscall(SYS_poll, &state, 1L, 0L);
+  return found < 0 ? POLLNVAL : found == 0 ? 0 : state.revents;
+}
+
 // Is `fd` ready now, or in a state (error, hang-up, not open) in which the call will not block?
 inline bool is_ready(int fd, Direction direction) noexcept {
-  pollfd state{fd, static_cast<short>(direction == Direction::read ? POLLIN : POLLOUT), 0};
-  return real.poll(&state, 1, 0) != 0;
+  return look(fd, direction == Direction::read ? POLLIN : POLLOUT) != 0;
 }
 
 // What SO_ERROR says, and then no longer.

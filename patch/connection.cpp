@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #include "hub/core/hubs.h"
 #include "patch/block_or_look.h"
@@ -44,7 +45,8 @@ bool connects_at_once(int fd, const FdTraits& traits) noexcept {
 int start_connect(int fd, const sockaddr* address, socklen_t size) {
   int on = 1, off = 0;
   real.ioctl(fd, FIONBIO, &on);
-  const int result = real.connect(fd, address, size);
+  // With the flag set it must not be unwound, and so is no cancellation point: the wait for it is.
+  const auto result = static_cast<int>(real.syscall(SYS_connect, long{fd}, address, long{size}));
   const int error = errno;
   real.ioctl(fd, FIONBIO, &off);
   errno = error;

@@ -7,6 +7,7 @@
 
 #include "patch/blocking.h"
 #include "patch/offload.h"
+#include "patch/uncancelled.h"
 #include "patch/user_memory.h"
 
 namespace evergreen::patch {
@@ -200,7 +201,7 @@ using namespace evergreen::patch;
 
 // Waits for input. Cancellation point. Restarts after a signal.
 SHIM ssize_t read(int fd, void* buffer, size_t size) {
-  if (!on_greenlet()) return real.read(fd, buffer, size);
+  if (!on_greenlet()) return native(real.read, SYS_read, fd, buffer, size);
   return read_any(fd, buffer, size, __builtin_return_address(0));
 }
 
@@ -219,7 +220,7 @@ SHIM ssize_t readv(int fd, const iovec* list, int count) {
 
 // Waits for room, until all is written. Cancellation point. Restarts after a signal.
 SHIM ssize_t write(int fd, const void* buffer, size_t size) {
-  if (!on_greenlet() || size == 0) return real.write(fd, buffer, size);
+  if (!on_greenlet() || size == 0) return native(real.write, SYS_write, fd, buffer, size);
   return write_any(fd, buffer, size, __builtin_return_address(0));
 }
 
@@ -232,15 +233,9 @@ SHIM ssize_t writev(int fd, const iovec* list, int count) {
 }
 
 // Wait for an event, or for room. Cancellation points. Restart after a signal.
-SHIM int eventfd_read(int fd, eventfd_t* value) {
-  if (!on_greenlet()) return real.eventfd_read(fd, value);
-  return read_any(fd, value, sizeof *value, __builtin_return_address(0)) == sizeof *value ? 0 : -1;
-}
+SHIM int eventfd_read(int fd, eventfd_t* value) { return read(fd, value, sizeof *value) == sizeof *value ? 0 : -1; }
 
-SHIM int eventfd_write(int fd, eventfd_t value) {
-  if (!on_greenlet()) return real.eventfd_write(fd, value);
-  return write_any(fd, &value, sizeof value, __builtin_return_address(0)) == sizeof value ? 0 : -1;
-}
+SHIM int eventfd_write(int fd, eventfd_t value) { return write(fd, &value, sizeof value) == sizeof value ? 0 : -1; }
 
 // Waits like readv where the offset is -1, else for the disk. Cancellation point. Restarts after a signal.
 SHIM ssize_t preadv2(int fd, const iovec* list, int count, off_t offset, int flags) {

@@ -44,10 +44,7 @@ bool may_begin(int out, int in, const off64_t* offset, std::size_t size) noexcep
 }
 
 // After the first piece, a connection that is gone ends the call: the next one says so, and raises SIGPIPE.
-bool is_hung_up(int socket) noexcept {
-  pollfd state{socket, 0, 0};
-  return real.poll(&state, 1, 0) > 0 && (state.revents & POLLHUP) != 0;
-}
+bool is_hung_up(int socket) noexcept { return (look(socket, 0) & POLLHUP) != 0; }
 
 // call(most) sends so many bytes at most. `piece` is what it may send without waiting; a stream takes one after the
 // other until it has all, anything else what one call gives.

@@ -30,11 +30,9 @@ class Side {
 
   // A pipe without readers, or an empty one without writers: the call ends at once.
   [[nodiscard]] bool is_broken() const noexcept {
-    pollfd state{fd_, 0, 0};
     if (is_polled_) return false;
-    state.events = POLLIN;
-    if (real.poll(&state, 1, 0) <= 0) return false;
-    return (state.revents & POLLERR) != 0 || (state.revents & (POLLHUP | POLLIN)) == POLLHUP;
+    const int seen = look(fd_, POLLIN);
+    return (seen & POLLERR) != 0 || (seen & (POLLHUP | POLLIN)) == POLLHUP;
   }
 
   // Can the kernel read from it, or write to it?
