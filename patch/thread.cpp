@@ -10,6 +10,7 @@
 #include <new>
 
 #include "greenlet/arch_x86_64.h"
+#include "greenlet/cancellation.h"
 #include "greenlet/fatal.h"
 #include "greenlet/resolver_state.h"
 #include "greenlet/tls_block.h"
@@ -48,6 +49,7 @@ void Thread::run() noexcept {
   if (__sigsetjmp(reinterpret_cast<struct __jmp_buf_tag*>(buffer.__cancel_jmp_buf), 0) == 0) {
     __pthread_register_cancel(&buffer);
     result = routine_(argument_);
+    mark_ending();  // no destructor is cancelled
     __pthread_unregister_cancel(&buffer);
   }
 }
@@ -204,7 +206,7 @@ int create(pthread_t* handle, const pthread_attr_t* attributes, Thread::Routine 
   }
 }
 
-// pthread_exit of the main thread. glibc unwinds its stack and runs the destructors of its keys; then it would end the
+// pthread_exit of the main thread, or its cancellation. glibc unwinds its stack and runs the destructors of its keys; then it would end the
 // kernel thread, which drives a hub or may have to. So a key of ours, set last, is destroyed in the last round, waits
 // until main really is the last thread, and ends the process as glibc would.
 pthread_key_t end_of_main;
@@ -239,7 +241,17 @@ void prepare_end_of_main() noexcept {
   pthread_setspecific(end_of_main, reinterpret_cast<void*>(1));
 }
 
+// Destroyed before the keys are, when the main thread ends; but also when the process does.
+struct EndOfMain {
+  ~EndOfMain() {
+    if (is_ending()) prepare_end_of_main();
+  }
+};
+
 }  // namespace
+
+void watch_end_of_main() noexcept { static thread_local EndOfMain end; }
+
 }  // namespace evergreen::patch
 
 using namespace evergreen;
@@ -258,7 +270,6 @@ SHIM void pthread_exit(void* result) {
   if (started() && core::current != nullptr) {
     auto& self = static_cast<Thread&>(*core::current);
     self.result = result;
-    if (&self == &main_thread()) prepare_end_of_main();
   }
   real.pthread_exit(result);
   __builtin_unreachable();

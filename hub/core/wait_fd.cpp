@@ -21,7 +21,7 @@ Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const ch
   HubGreenlet& self = *current;
   FdWaiter* const first = waiters;
   bool complete = true;
-  prepare_to_park(self, Hears::signals);
+  prepare_to_park(self, Hears::cancellation);
   const Runtime runtime;
   if (stays_solo(self)) {
     if (const auto end = poll_solo(self, interests, deadline)) return *end;
@@ -65,7 +65,7 @@ Wake wait_any_fd(std::span<const FdInterest> interests, const char* why, Deadlin
 Wake sleep_until(Deadline deadline, const char* why) {
   const Runtime runtime;
   HubGreenlet& self = current_or_thread();
-  prepare_to_park(self, Hears::signals);
+  prepare_to_park(self, Hears::cancellation);
   return park(self, why, deadline);
 }
 
