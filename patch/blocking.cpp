@@ -56,14 +56,15 @@ bool Wait::begin() noexcept {
 
 // Sometimes the kernel calls ready what then has to wait: where only the error queue has something to read, or a
 // datagram is for a unix socket whose queue is full. Another reader may also have been first, so it is tried twice.
-int Wait::until_ready() noexcept {
+int Wait::until_ready() {
   if (!begin()) return must_not;
-  if (++in_vain_ <= 2 || !is_ready(fd_, direction_)) return wait_ready(fd_, direction_, why_, deadline_);
+  if (++in_vain_ <= 2 || !is_ready(fd_, direction_))
+    return wait_ready(fd_, direction_, why_, deadline_, has_done_part_);
   sleep_a_little(why_, deadline_);
   return deadline_.has_passed() ? EAGAIN : 0;
 }
 
-bool Wait::for_more_than_is_there() noexcept {
+bool Wait::for_more_than_is_there() {
   if (!begin() || look(fd_, POLLRDHUP) != 0 || deadline_.has_passed()) return false;
   sleep_a_little(why_, deadline_);
   return true;
@@ -71,7 +72,7 @@ bool Wait::for_more_than_is_there() noexcept {
 
 // Asking connect tells the outcome, and makes the kernel know that the program was told. Of the address it only looks
 // at the family; an open connection is EISCONN.
-int Wait::until_open() noexcept {
+int Wait::until_open() {
   if (!is_tcp(fd_) || !begin()) return 0;
   while (!is_ready(fd_, Direction::write)) {
     if (const int error = wait_ready(fd_, Direction::write, why_, deadline_)) return error;

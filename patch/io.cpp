@@ -47,6 +47,7 @@ ssize_t write_file(int fd, FdKind kind, Size size, const char* why, Attempt atte
   std::size_t done = 0;
   const auto end = [&](int error) { return done != 0 ? keep(static_cast<ssize_t>(done)) : fail<ssize_t>(error); };
   for (;;) {
+    if (done != 0 && has_cancel_pending()) return keep(static_cast<ssize_t>(done));
     const bool tries = kind == FdKind::nowait;
     const bool ready = tries || !may_wait(kind) || is_ready(fd, Direction::write);
     if (!tries && done == 0) {  // once the first piece is written the call stays with pieces
@@ -67,7 +68,7 @@ ssize_t write_file(int fd, FdKind kind, Size size, const char* why, Attempt atte
       }
       if (errno != EAGAIN || is_nonblocking(fd)) return end(errno);
     }
-    if (const int error = wait_ready(fd, Direction::write, why, Deadline::never())) return end(error);
+    if (const int error = wait_ready(fd, Direction::write, why, Deadline::never(), done != 0)) return end(error);
   }
 }
 

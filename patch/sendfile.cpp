@@ -14,6 +14,7 @@
 
 #include "patch/blocking.h"
 #include "patch/offload.h"
+#include "patch/uncancelled.h"
 #include "patch/user_memory.h"
 
 namespace evergreen::patch {
@@ -75,6 +76,7 @@ ssize_t sendfile_any(int out, int in, off64_t* offset, size_t size, const void* 
   const auto call = [=](std::size_t count) { return slowly(caller, real.sendfile, out, in, offset, count); };
   constexpr std::size_t absurd = std::size_t{1} << 62;  // refused, perhaps
   if (!on_greenlet() || size == 0 || size >= absurd) return call(size);
+  const Uncancelled scope;  // as the kernel's call is: no cancellation point
   const FdTraits traits = traits_of(out);
   if (traits.kind == FdKind::unknown || traits.kind == FdKind::never_waits || traits.nonblocking) return call(size);
   return send_file(out, traits, std::min(size, most_at_once), in, offset, call);

@@ -42,7 +42,7 @@ class Side {
   }
 
   // Returns 0, Wait::must_not, or what the call must fail with.
-  int until_ready() noexcept { return wait_.until_ready(); }
+  int until_ready() { return wait_.until_ready(); }
 
  private:
   const int fd_;

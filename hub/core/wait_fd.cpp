@@ -62,10 +62,10 @@ Wake wait_any_fd(std::span<const FdInterest> interests, const char* why, Deadlin
   return wait_any(interests, many.get(), why, deadline);
 }
 
-Wake sleep_until(Deadline deadline, const char* why) {
+Wake sleep_until(Deadline deadline, const char* why, Hears hears) {
   const Runtime runtime;
   HubGreenlet& self = current_or_thread();
-  prepare_to_park(self, Hears::cancellation);
+  prepare_to_park(self, hears);
   return park(self, why, deadline);
 }
 
