@@ -84,6 +84,7 @@ long raw_fcntl(Arguments given) noexcept;
 long raw_ioctl(Arguments given) noexcept;
 long raw_mremap(Arguments given) noexcept;
 long raw_getpriority(Arguments given) noexcept;
+long raw_sched_getaffinity(Arguments given) noexcept;
 long raw_ppoll(Arguments given) noexcept;
 long raw_pselect(Arguments given) noexcept;
 long raw_select(Arguments given) noexcept;

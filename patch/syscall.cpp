@@ -113,7 +113,7 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_tgkill, same<tgkill>},
     {SYS_tkill, with_kernel_id<SYS_tkill, 0, id_to_signal>},
     {SYS_rt_tgsigqueueinfo, with_kernel_id<SYS_rt_tgsigqueueinfo, 1, id_to_signal>},
-    {SYS_sched_getaffinity, with_kernel_id<SYS_sched_getaffinity, 0, id_to_ask_about>},
+    {SYS_sched_getaffinity, raw_sched_getaffinity},
     {SYS_sched_setaffinity, same<sched_setaffinity>},
     {SYS_sched_getscheduler, same<sched_getscheduler>},
     {SYS_sched_setscheduler, same<sched_setscheduler>},

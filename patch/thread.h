@@ -2,7 +2,9 @@
 #pragma once
 
 #include <pthread.h>
+#include <sched.h>
 
+#include <array>
 #include <atomic>
 
 #include "hub/core/park.h"
@@ -10,13 +12,31 @@
 
 namespace evergreen::patch {
 
+// What a greenlet has been given of what the kernel keeps for its own threads; see scheduling.cpp. New threads inherit
+// it from who makes them.
+struct Scheduling {
+  bool has_policy = false, has_nice = false, has_cpus = false;  // else the kernel thread's
+  int policy = 0, priority = 0, nice = 0;
+  cpu_set_t cpus{};
+
+  [[nodiscard]] bool is_set() const noexcept { return has_policy || has_nice || has_cpus; }
+};
+
+// What pthread_create is asked for.
+struct Birth {
+  void* (*routine)(void*) = nullptr;
+  void* argument = nullptr;
+  bool detached = false, explicit_scheduling = false;
+  std::byte* low = nullptr;  // what pthread_getattr_np tells: the stack without its guard
+  std::size_t size = 0, guard = 0;
+  Scheduling scheduling;
+};
+
 // A pthread_t is its TLS block's address, as glibc has it; the object lies beside that block, at the top of the stack.
 class Thread : public core::HubGreenlet {
  public:
-  using Routine = void* (*)(void*);
-
   Thread() noexcept = default;  // the main thread
-  Thread(core::Hub& hub, const core::Place& place, Routine routine, void* argument, bool detached);
+  Thread(core::Hub& hub, const core::Place& place, const Birth& birth);
 
   // The greenlet with that handle, or nullptr: ended and joined, a kernel thread, or no thread at all.
   static Thread* find(pthread_t handle) noexcept;
@@ -29,10 +49,17 @@ class Thread : public core::HubGreenlet {
   int join(void** result, const char* why, Deadline deadline) noexcept;
   int try_join(void** result) noexcept;
 
-  // Not for the main thread: the memory that it runs on, and whether nobody will join it.
-  [[nodiscard]] std::byte* stack_low() const noexcept { return stack_low_; }
-  [[nodiscard]] std::size_t stack_size() const noexcept { return stack_size_; }
+  // Not for the main thread.
+  [[nodiscard]] const Birth& birth() const noexcept { return birth_; }
   [[nodiscard]] bool is_pthread_detached() const noexcept;
+
+  // Its routine is over, and so are all destructors.
+  [[nodiscard]] bool has_ended() const noexcept;
+
+  Scheduling& scheduling() noexcept { return birth_.scheduling; }
+
+  // pthread_setname_np, PR_SET_NAME.
+  std::array<char, 16> name{};
 
   // What the routine returned, or pthread_exit was given.
   void* result = nullptr;
@@ -48,11 +75,9 @@ class Thread : public core::HubGreenlet {
   static void on_dead(RawGreenlet& self) noexcept;
   void run() noexcept;
   void hand_over(void** result) noexcept;
+  [[nodiscard]] int refusal_to_join(core::HubGreenlet& by) const noexcept;
 
-  Routine routine_ = nullptr;
-  void* argument_ = nullptr;
-  std::byte* stack_low_ = nullptr;
-  std::size_t stack_size_ = 0;
+  Birth birth_;
 
   // joinable, detached, ending, finished, or the HubGreenlet that joins. One atomic change for each step of a life:
   //   joinable -> joiner      by join(); back, when its deadline passes
@@ -73,5 +98,8 @@ void forget_main_exit() noexcept;
 
 // Sizes of stacks where the program asks for none. Call once, at start.
 void read_default_attributes() noexcept;
+
+// 0, or the error with which pthread_create refuses what its attributes ask for; else notes it.
+int read_scheduling(const pthread_attr_t& attributes, Birth& birth) noexcept;
 
 }  // namespace evergreen::patch
