@@ -21,6 +21,7 @@
 
 #include "greenlet/arch_x86_64.h"
 #include "greenlet/glibc_layout.h"
+#include "greenlet/leftovers.h"
 
 namespace evergreen {
 namespace {
@@ -168,6 +169,7 @@ void run_thread_destructors() {
   }
   free_key_arrays(block);
   uselocale(LC_GLOBAL_LOCALE);
+  drop_leftovers();
 }
 
 }  // namespace evergreen

@@ -13,6 +13,7 @@
 
 #include "greenlet/fatal.h"
 #include "greenlet/glibc_layout.h"
+#include "greenlet/leftovers.h"
 #include "greenlet/overflow.h"
 #include "greenlet/static_tls.h"
 #include "greenlet/tls_block.h"
@@ -108,6 +109,7 @@ core::Hub* try_start() noexcept {
   }
   const core::Runtime runtime;  // what is made here is the hub's own
   try {
+    learn_leftovers();
     begin_process();
     read_default_attributes();
     replace_inside_libc();
