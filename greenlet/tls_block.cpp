@@ -162,10 +162,13 @@ int thread_id_of(std::uintptr_t block) noexcept {
 
 int thread_id() noexcept { return thread_id_of(arch::thread_pointer()); }
 
-void run_thread_destructors() {
+void run_thread_destructors(volatile bool& keys_begun) {
   const std::uintptr_t block = arch::thread_pointer();
   glibc().run_tls_destructors();
-  for (int round = 0; round < PTHREAD_DESTRUCTOR_ITERATIONS && destroy_key_values(block); ++round) {
+  if (!keys_begun) {
+    keys_begun = true;
+    for (int round = 0; round < PTHREAD_DESTRUCTOR_ITERATIONS && destroy_key_values(block); ++round) {
+    }
   }
   free_key_arrays(block);
   uselocale(LC_GLOBAL_LOCALE);

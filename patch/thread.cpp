@@ -35,15 +35,16 @@ Thread::Thread(core::Hub& hub, const core::Place& place, const Birth& birth)
 }
 
 // Runs the routine as start_thread does: pthread_exit and cancellation unwind the stack and end with a jump to here. So
-// do those of a destructor, and the other destructors go on.
+// do those of a destructor.
 void Thread::run() noexcept {
+  volatile bool keys_begun = false;
   __pthread_unwind_buf_t buffer;
   // The buffer's first part is a jmp_buf without the mask (bits/types/struct___jmp_buf_tag.h), as glibc itself uses it.
   if (__sigsetjmp(reinterpret_cast<struct __jmp_buf_tag*>(buffer.__cancel_jmp_buf), 0) == 0) {
     __pthread_register_cancel(&buffer);
     result = birth_.routine(birth_.argument);
   }
-  run_thread_destructors();
+  run_thread_destructors(keys_begun);
   __pthread_unregister_cancel(&buffer);
 }
 
