@@ -9,7 +9,9 @@
 
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
+#include "hub/core/signal_masks.h"
 #include "patch/shim.h"
+#include "patch/signals.h"
 #include "patch/thread.h"
 
 namespace evergreen::patch {
@@ -27,6 +29,8 @@ struct Wanted {
   std::size_t stack_size = libc_stack_size, guard_size = page;
   std::byte* stack_low = nullptr;  // the program's own memory
   Birth birth;
+  bool has_mask = false;
+  std::uint64_t mask = 0;  // of signals
   int error = 0;
 
   Wanted(const pthread_attr_t* attributes, void* (*routine)(void*), void* argument) noexcept {
@@ -63,6 +67,9 @@ struct Wanted {
     pthread_attr_getstacksize(&attributes, &stack_size);
     if (stack_size == 0) stack_size = libc_stack_size;
     pthread_attr_getguardsize(&attributes, &guard_size);
+    sigset_t signals;
+    has_mask = pthread_attr_getsigmask_np(&attributes, &signals) == 0;
+    if (has_mask) mask = mask_of(signals) & core::all_signals;
     void* low = nullptr;
     std::size_t size = 0;
     if (pthread_attr_getstack(&attributes, &low, &size) != 0) return;
@@ -106,6 +113,7 @@ int create(pthread_t* handle, Wanted wanted) noexcept {
     core::Hub& hub = core::Hubs::for_new_greenlet();
     const core::Place place = wanted.stack_low == nullptr ? take_own_place(wanted) : take_programs_place(wanted);
     auto& thread = core::make_greenlet<Thread>(hub, place, wanted.birth);
+    if (wanted.has_mask) thread.signal_mask = wanted.mask;
     thread.name = static_cast<Thread&>(*core::current).name;
     *handle = thread.block();
     hub.adopt(thread);

@@ -22,7 +22,31 @@ extern "C" int __sigsetjmp(struct __jmp_buf_tag* buffer, int save_mask) noexcept
 namespace evergreen::patch {
 namespace {
 
-enum Fate : std::uintptr_t { joinable, detached, ending, finished };  // no pointer is that small
+enum Fate : std::uintptr_t { joinable, detached, ending, finished, busy = 1 };  // no pointer is that small, nor odd
+
+bool is_parked_joiner(std::uintptr_t fate) noexcept { return fate > finished && (fate & busy) == 0; }
+
+// A cancellation point of who joins. Whoever is cancelled joins no more: another may.
+class CancelledJoin {
+ public:
+  static void test(std::atomic<std::uintptr_t>& fate, std::uintptr_t joiner) {
+    CancelledJoin scope(fate, joiner);
+    pthread_testcancel();
+    scope.goes_on_ = true;
+  }
+  ~CancelledJoin() {
+    if (!goes_on_) fate_.compare_exchange_strong(joiner_, joinable);
+  }
+  CancelledJoin(const CancelledJoin&) = delete;
+  CancelledJoin& operator=(const CancelledJoin&) = delete;
+
+ private:
+  CancelledJoin(std::atomic<std::uintptr_t>& fate, std::uintptr_t joiner) noexcept : fate_(fate), joiner_(joiner) {}
+
+  std::atomic<std::uintptr_t>& fate_;
+  std::uintptr_t joiner_;
+  bool goes_on_ = false;
+};
 
 // The main thread has called pthread_exit, and waits for the last of the others.
 constinit std::atomic<bool> main_awaits_others{false};
@@ -57,6 +81,7 @@ RawGreenlet& Thread::entry(RawGreenlet& raw) {
     self.run();
   }
   core::end_user_code();
+  self.signals.close();
   return self.home->leave_for_ever(self);
 }
 
@@ -70,9 +95,9 @@ void Thread::on_dead(RawGreenlet& raw) noexcept {
 
 bool Thread::finish() noexcept {
   std::uintptr_t before = fate_.load();
-  while (!fate_.compare_exchange_weak(before, before == joinable || before == detached ? finished : ending)) {
+  while (!fate_.compare_exchange_weak(before, is_parked_joiner(before) ? ending : finished)) {
   }
-  if (before == joinable || before == detached) return before == detached;
+  if (!is_parked_joiner(before)) return before == detached;
   core::unpark(*reinterpret_cast<HubGreenlet*>(before), core::Wake::woken);
   fate_.store(finished);
   return false;
@@ -120,26 +145,39 @@ int Thread::refusal_to_join(core::HubGreenlet& by) const noexcept {
   if (is_pthread_detached()) return EINVAL;
   if (&by == this) return EDEADLK;
   if (by.home == nullptr) return 0;  // a plain kernel thread, which nobody joins
-  const std::uintptr_t joiner = static_cast<Thread&>(by).fate_.load();
+  const std::uintptr_t joiner = static_cast<Thread&>(by).fate_.load() & ~std::uintptr_t{busy};
   return joiner == reinterpret_cast<std::uintptr_t>(static_cast<const core::HubGreenlet*>(this)) ? EDEADLK : 0;
 }
 
-int Thread::join(void** to, const char* why, Deadline deadline) noexcept {
+// As joiner | busy; returns 0 when the thread has ended, ETIMEDOUT, or EINTR after a signal.
+int Thread::await_end(core::HubGreenlet& self, const char* why, Deadline deadline) noexcept {
+  const core::Runtime runtime;
+  core::prepare_to_park(self, core::Hears::signals);
+  const auto joiner = reinterpret_cast<std::uintptr_t>(&self);
+  std::uintptr_t seen = joiner | busy;
+  if (!fate_.compare_exchange_strong(seen, joiner)) return 0;
+  const core::Wake how = core::park(self, why, deadline);
+  seen = joiner;
+  if (how == core::Wake::timed_out && fate_.compare_exchange_strong(seen, joinable)) return ETIMEDOUT;
+  if (how == core::Wake::signalled && fate_.compare_exchange_strong(seen, joiner | busy)) return EINTR;
+  while (fate_.load() != finished) arch::give_cpu();  // some instructions of another kernel thread
+  return 0;
+}
+
+int Thread::join(void** to, const char* why, Deadline deadline) {
   HubGreenlet& self = core::current_or_thread();
   if (const int error = refusal_to_join(self)) return error;
-  {
-    const core::Runtime runtime;
-    core::prepare_to_park(self);
-    const auto joiner = reinterpret_cast<std::uintptr_t>(&self);
-    std::uintptr_t seen = joinable;
-    if (fate_.compare_exchange_strong(seen, joiner)) {
-      const core::Wake how = core::park(self, why, deadline);
-      seen = joiner;
-      if (how == core::Wake::timed_out && fate_.compare_exchange_strong(seen, joinable)) return ETIMEDOUT;
-      while (fate_.load() != finished) arch::give_cpu();  // some instructions of another kernel thread
-    } else if (seen != finished) {
-      return EINVAL;  // detached, or somebody else joins it
+  const std::uintptr_t joiner = reinterpret_cast<std::uintptr_t>(&self) | busy;
+  std::uintptr_t seen = joinable;
+  if (fate_.compare_exchange_strong(seen, joiner)) {
+    int error = EINTR;
+    while (error == EINTR) {
+      CancelledJoin::test(fate_, joiner);
+      error = await_end(self, why, deadline);
     }
+    if (error != 0) return error;
+  } else if (seen != finished) {
+    return EINVAL;  // detached, or somebody else joins it
   }
   hand_over(to);
   return 0;

@@ -9,6 +9,7 @@
 
 #include "hub/core/park.h"
 #include "hub/core/spawn.h"
+#include "patch/pending_signals.h"
 
 namespace evergreen::patch {
 
@@ -44,9 +45,10 @@ class Thread : public core::HubGreenlet {
   // For a handle that find() does not know: it was a greenlet's, which libc must not be asked about.
   static bool was_ours(pthread_t handle) noexcept;
 
-  // pthread_detach, pthread_join: 0 or what they return. join parks; it buries the greenlet if it succeeds.
+  // pthread_detach, pthread_join: 0 or what they return. join parks, and is a cancellation point; it buries the
+  // greenlet if it succeeds.
   int detach() noexcept;
-  int join(void** result, const char* why, Deadline deadline) noexcept;
+  int join(void** result, const char* why, Deadline deadline);
   int try_join(void** result) noexcept;
 
   // Not for the main thread.
@@ -64,6 +66,9 @@ class Thread : public core::HubGreenlet {
   // What the routine returned, or pthread_exit was given.
   void* result = nullptr;
 
+  // For this thread alone.
+  PendingSignals signals;
+
   // Marks the end: wakes who joins. Returns whether nobody ever will, and the object is to be buried.
   bool finish() noexcept;
 
@@ -75,14 +80,18 @@ class Thread : public core::HubGreenlet {
   static void on_dead(RawGreenlet& self) noexcept;
   void run() noexcept;
   void hand_over(void** result) noexcept;
+  int await_end(core::HubGreenlet& self, const char* why, Deadline deadline) noexcept;
   [[nodiscard]] int refusal_to_join(core::HubGreenlet& by) const noexcept;
 
   Birth birth_;
 
-  // joinable, detached, ending, finished, or the HubGreenlet that joins. One atomic change for each step of a life:
-  //   joinable -> joiner      by join(); back, when its deadline passes
+  // joinable, detached, ending, finished, or the HubGreenlet that joins: while it runs (a signal's handler) with a
+  // mark. One atomic change for each step of a life:
+  //   joinable -> joiner | busy   by join(); back, when it is cancelled
+  //   joiner | busy <-> joiner    when it parks, and after a signal
+  //   joiner -> joinable      when its deadline passes
   //   joinable -> detached    by detach()
-  //   joinable, detached -> finished    by finish(), once it is off its stack; a detached one is buried
+  //   joinable, detached, joiner | busy -> finished    by finish(), once it is off its stack; a detached one is buried
   //   joiner -> ending -> finished      likewise; the joiner is woken in between. It goes on when all is over: until
   //                                     then finish() needs them both. Its wake-up does not tell it that, since one
   //                                     whose deadline has just passed gets none.

@@ -17,6 +17,7 @@ Thread* greenlet_of(pid_t id) noexcept {
   if (!started()) return nullptr;
   const pid_t own = own_id();
   if (id == 0 || id == own) return is_made_up(own) ? static_cast<Thread*>(core::current) : nullptr;
+  const core::Runtime runtime;
   const Stack* stack = is_made_up(id) ? find_live_block(id) : nullptr;
   return stack == nullptr ? nullptr : static_cast<Thread*>(const_cast<void*>(stack->owner));  // a loop's has none
 }
@@ -35,6 +36,3 @@ SHIM pid_t gettid() noexcept {
   if (!started() || core::current == nullptr) return real.gettid();
   return core::current == &main_thread() ? getpid() : thread_id();
 }
-
-// A handler that ends the process by raising its signal again does it this way.
-SHIM int tgkill(pid_t process, pid_t id, int signal) { return real.tgkill(process, id_to_signal(id), signal); }
