@@ -46,9 +46,10 @@ std::uintptr_t* list_node(std::uintptr_t block) {
 constinit std::atomic<unsigned> thread_ids{0};
 
 // A thread id above every kernel's (PID_MAX_LIMIT is 2^22) and below the flag bits of robust and PI futexes
-// (FUTEX_TID_MASK): mutexes compare it, and zero would make all greenlets one owner.
+// (FUTEX_TID_MASK): mutexes compare it, and zero would make all greenlets one owner. A CPU clock's id has room for 28
+// bits of it.
 pid_t next_thread_id() {
-  constexpr unsigned first = 1U << 22, range = (1U << 30) - first;
+  constexpr unsigned first = 1U << 22, range = (1U << 28) - first;
   return static_cast<pid_t>(first + thread_ids.fetch_add(1, std::memory_order_relaxed) % range);
 }
 

@@ -83,6 +83,7 @@ long raw_pwritev2(Arguments given) noexcept;
 long raw_fcntl(Arguments given) noexcept;
 long raw_ioctl(Arguments given) noexcept;
 long raw_mremap(Arguments given) noexcept;
+long raw_prctl(Arguments given) noexcept;
 long raw_getpriority(Arguments given) noexcept;
 long raw_sched_getaffinity(Arguments given) noexcept;
 long raw_ppoll(Arguments given) noexcept;

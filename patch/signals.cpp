@@ -179,8 +179,7 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   const core::Runtime runtime;
   const std::uint64_t wanted = mask_of(context.uc_sigmask);
   const std::uint64_t after = (wanted == kernels ? before : wanted) & core::all_signals;  // the handler may change it
-  const std::uint64_t pending =
-      self->signals.during([&] { core::SignalMasks::note_change(*self, after); }) & ~after;
+  const std::uint64_t pending = self->signals.during([&] { core::SignalMasks::note_change(*self, after); }) & ~after;
   core::my_carrier->note_signal_mask(wanted & core::all_signals);
   if (pending != 0) kick_self(*self, pending);
   keep(0);

@@ -106,6 +106,7 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_pause, same<pause>},
     // Time
     {SYS_nanosleep, same<nanosleep>},
+    {SYS_clock_gettime, same<clock_gettime>},
     {SYS_clock_nanosleep, raw_clock_nanosleep},
     {SYS_sched_yield, same<sched_yield>},
     // Threads
@@ -113,6 +114,7 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_tgkill, same<tgkill>},
     {SYS_tkill, with_kernel_id<SYS_tkill, 0, id_to_signal>},
     {SYS_rt_tgsigqueueinfo, with_kernel_id<SYS_rt_tgsigqueueinfo, 1, id_to_signal>},
+    {SYS_prctl, raw_prctl},
     {SYS_sched_getaffinity, raw_sched_getaffinity},
     {SYS_sched_setaffinity, same<sched_setaffinity>},
     {SYS_sched_getscheduler, same<sched_getscheduler>},
