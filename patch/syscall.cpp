@@ -111,6 +111,7 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_pause, same<pause>},
     // Time
     {SYS_nanosleep, same<nanosleep>},
+    {SYS_clock_gettime, same<clock_gettime>},
     {SYS_clock_nanosleep, raw_clock_nanosleep},
     {SYS_sched_yield, same<sched_yield>},
     // Threads
@@ -118,7 +119,8 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_tgkill, same<tgkill>},
     {SYS_tkill, raw_tkill},
     {SYS_rt_tgsigqueueinfo, raw_tgsigqueueinfo},
-    {SYS_sched_getaffinity, with_kernel_id<SYS_sched_getaffinity, 0, id_to_ask_about>},
+    {SYS_prctl, raw_prctl},
+    {SYS_sched_getaffinity, raw_sched_getaffinity},
     {SYS_sched_setaffinity, same<sched_setaffinity>},
     {SYS_sched_getscheduler, same<sched_getscheduler>},
     {SYS_sched_setscheduler, same<sched_setscheduler>},
