@@ -22,14 +22,6 @@ constexpr auto unresolved(R (*)(A...)) {
   };
 }
 
-template <auto slot, class R, class... A>
-constexpr auto unresolved(R (*)(A...) noexcept) {
-  return +[](A... arguments) noexcept -> R {
-    resolve();
-    return (real.*slot)(arguments...);
-  };
-}
-
 // fcntl, ioctl, open, mq_open: at most two arguments follow, and none is wider than a long.
 template <auto slot, class A, class B>
 int resolve_and_call(A first, B second, ...) noexcept {

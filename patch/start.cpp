@@ -20,6 +20,7 @@
 #include "hub/core/carrier.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
+#include "patch/cancel.h"
 #include "patch/fd_traits.h"
 #include "patch/inside.h"
 #include "patch/libc_private.h"
@@ -129,6 +130,8 @@ core::Hub* try_start() noexcept {
     the_hub = &core::Hub::start(main_thread());
     the_hub->on_wake = on_wake;
     start_signals();
+    start_cancellation();
+    watch_end_of_main();
     restart_after_forks();
   } catch (const std::exception& error) {
     report("threads stay kernel threads: %s", error.what());

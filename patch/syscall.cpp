@@ -162,7 +162,8 @@ SHIM long syscall(long number, ...) noexcept {
   if (started() && number >= 0 && number < std::ssize(handlers)) {
     const Handler handler = handlers[static_cast<std::size_t>(number)];
     if (handler != nullptr) {
-      const Uncancelled scope;  // libc's functions for these calls are cancellation points; this one is none
+      const Uncancelled scope(
+          !core::in_runtime);  // libc's functions for these calls are cancellation points; this one is none
       return handler({a, b, c, d, e, f});
     }
   }

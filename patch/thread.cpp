@@ -10,6 +10,7 @@
 #include <new>
 
 #include "greenlet/arch_x86_64.h"
+#include "greenlet/cancellation.h"
 #include "greenlet/fatal.h"
 #include "greenlet/resolver_state.h"
 #include "greenlet/tls_block.h"
@@ -61,15 +62,20 @@ Thread::Thread(core::Hub& hub, const core::Place& place, const Birth& birth)
 // Runs the routine as start_thread does: pthread_exit and cancellation unwind the stack and end with a jump to here. So
 // do those of a destructor.
 void Thread::run() noexcept {
-  volatile bool keys_begun = false;
+  volatile bool keys_begun = false, unwound = false;
+  void* volatile returned = nullptr;
   __pthread_unwind_buf_t buffer;
   // The buffer's first part is a jmp_buf without the mask (bits/types/struct___jmp_buf_tag.h), as glibc itself uses it.
   if (__sigsetjmp(reinterpret_cast<struct __jmp_buf_tag*>(buffer.__cancel_jmp_buf), 0) == 0) {
     __pthread_register_cancel(&buffer);
-    result = birth_.routine(birth_.argument);
+    returned = birth_.routine(birth_.argument);
+  } else {
+    unwound = true;
   }
   run_thread_destructors(keys_begun);
   __pthread_unregister_cancel(&buffer);
+  mark_ending();
+  if (!unwound) result = returned;  // else pthread_exit has given it, or a cancellation has left it
 }
 
 RawGreenlet& Thread::entry(RawGreenlet& raw) {
@@ -152,7 +158,7 @@ int Thread::refusal_to_join(core::HubGreenlet& by) const noexcept {
 // As joiner | busy; returns 0 when the thread has ended, ETIMEDOUT, or EINTR after a signal.
 int Thread::await_end(core::HubGreenlet& self, const char* why, Deadline deadline) noexcept {
   const core::Runtime runtime;
-  core::prepare_to_park(self, core::Hears::signals);
+  core::prepare_to_park(self, core::Hears::cancellation);
   const auto joiner = reinterpret_cast<std::uintptr_t>(&self);
   std::uintptr_t seen = joiner | busy;
   if (!fate_.compare_exchange_strong(seen, joiner)) return 0;
@@ -196,9 +202,9 @@ void Thread::forget_joiner() noexcept {
 
 namespace {
 
-// pthread_exit of the main thread. glibc unwinds its stack and runs the destructors of its keys; then it would end the
-// kernel thread, which drives a hub or may have to. So a key of ours, set last, is destroyed in the last round, waits
-// until main really is the last thread, and ends the process as glibc would.
+// pthread_exit of the main thread, or its cancellation. glibc unwinds its stack and runs the destructors of its keys;
+// then it would end the kernel thread, which drives a hub or may have to. So a key of ours, set last, is destroyed in
+// the last round, waits until main really is the last thread, and ends the process as glibc would.
 pthread_key_t end_of_main;
 
 void wait_for_others() noexcept {
@@ -231,7 +237,17 @@ void prepare_end_of_main() noexcept {
   pthread_setspecific(end_of_main, reinterpret_cast<void*>(1));
 }
 
+// Destroyed before the keys are, when the main thread ends; but also when the process does.
+struct EndOfMain {
+  ~EndOfMain() {
+    if (is_ending()) prepare_end_of_main();
+  }
+};
+
 }  // namespace
+
+void watch_end_of_main() noexcept { static thread_local EndOfMain end; }
+
 }  // namespace evergreen::patch
 
 using namespace evergreen;
@@ -241,7 +257,6 @@ SHIM void pthread_exit(void* result) {
   if (started() && core::current != nullptr) {
     auto& self = static_cast<Thread&>(*core::current);
     self.result = result;
-    if (&self == &main_thread()) prepare_end_of_main();
   }
   real.pthread_exit(result);
   __builtin_unreachable();

@@ -63,8 +63,8 @@ class Thread : public core::HubGreenlet {
   // pthread_setname_np, PR_SET_NAME.
   std::array<char, 16> name{};
 
-  // What the routine returned, or pthread_exit was given.
-  void* result = nullptr;
+  // What the routine returned, or pthread_exit was given; what is still there at the end was cancelled.
+  void* result = PTHREAD_CANCELED;
 
   // For this thread alone.
   PendingSignals signals;
@@ -101,6 +101,9 @@ class Thread : public core::HubGreenlet {
 
 // The main thread's object, made with the hub.
 Thread& main_thread() noexcept;
+
+// By the main thread, once: from now on its end waits for the others'.
+void watch_end_of_main() noexcept;
 
 // In a forked child: pthread_exit of the parent's main thread is no concern of ours.
 void forget_main_exit() noexcept;
