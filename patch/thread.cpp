@@ -15,6 +15,7 @@
 #include "greenlet/tls_block.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
+#include "patch/fork.h"
 #include "patch/shim.h"
 
 extern "C" int __sigsetjmp(struct __jmp_buf_tag* buffer, int save_mask) noexcept;
@@ -61,6 +62,7 @@ RawGreenlet& Thread::entry(RawGreenlet& raw) {
     self.run();
     run_thread_destructors();
   }
+  if (core::waits_natively) std::exit(EXIT_SUCCESS);  // the only thread of a forked child
   core::end_user_code();
   return self.home->leave_for_ever(self);
 }
@@ -248,7 +250,7 @@ SHIM int pthread_create(pthread_t* handle, const pthread_attr_t* attributes, voi
                         void* argument) noexcept {
   // The hub's own threads are kernel threads; and so are those that a kernel thread without a hub makes (a SIGEV_THREAD
   // timer's).
-  const bool on_hub = started() ? on_greenlet() : !core::in_runtime && start_hub() != nullptr;
+  const bool on_hub = started() ? on_greenlet() || restart_hub() : !core::in_runtime && start_hub() != nullptr;
   if (!on_hub) return real.pthread_create(handle, attributes, routine, argument);
   return create(handle, attributes, routine, argument);
 }
