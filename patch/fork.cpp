@@ -9,6 +9,7 @@
 #include <utmp.h>
 
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "greenlet/fatal.h"
@@ -21,6 +22,7 @@
 #include "patch/libc_private.h"
 #include "patch/once.h"
 #include "patch/own_descriptors.h"
+#include "patch/pending_signals.h"
 #include "patch/shared_memory.h"
 #include "patch/shim.h"
 #include "patch/thread.h"
@@ -62,10 +64,15 @@ void begin_child() noexcept {
   if (!started()) return;
   release_locks();
   core::Hubs::stay_in_parent();
+  forget_live_blocks(core::current != nullptr ? core::current->stack : nullptr);
   forget_sleepers();
+  forget_signals();
   close_guarded_descriptors();
   forget_main_exit();
-  if (core::current != nullptr) static_cast<Thread*>(core::current)->forget_joiner();
+  if (core::current == nullptr) return;
+  auto& self = static_cast<Thread&>(*core::current);
+  self.forget_joiner();
+  new (&self.signals) PendingSignals;
 }
 
 void begin_forked_child() {

@@ -18,6 +18,7 @@
 #include "hub/core/settings.h"
 #include "patch/inside.h"
 #include "patch/once.h"
+#include "patch/signals.h"
 #include "patch/thread.h"
 #include "patch/wait_table.h"
 
@@ -35,6 +36,12 @@ void describe(const void* owner, char* text, unsigned long size) noexcept {
                 reinterpret_cast<void*>(thread->block()));
 }
 
+// What handlers could not do on the spot, for they had interrupted hub code.
+void on_wake() noexcept {
+  wake_deferred();
+  route_deferred_signals();
+}
+
 core::Hub* try_start() noexcept {
   if (const char* wrong = check_glibc()) {
     report("threads stay kernel threads: this glibc does not hold what evergreen needs (%s)", wrong);
@@ -48,6 +55,8 @@ core::Hub* try_start() noexcept {
     read_default_attributes();
     replace_inside_libc();
     the_hub = &core::Hub::start(main_thread());
+    the_hub->on_wake = on_wake;
+    start_signals();
   } catch (const std::exception& error) {
     report("threads stay kernel threads: %s", error.what());
     return nullptr;

@@ -64,6 +64,7 @@ RawGreenlet& Thread::entry(RawGreenlet& raw) {
   }
   if (core::waits_natively) std::exit(EXIT_SUCCESS);  // the only thread of a forked child
   core::end_user_code();
+  self.signals.close();
   return self.home->leave_for_ever(self);
 }
 
