@@ -28,6 +28,7 @@ struct Child {
 
 static void* fork_child(void* argument) {
   struct Child* child = argument;
+  fflush(stdout);  // else the child's exit would write it once more
   child->pid = fork_limited();
   if (child->pid == 0) {
     child->end();
@@ -91,7 +92,6 @@ CASE(ends) {
   CHECK_EQ(atexit(count_exit), 0);
   CHECK_EQ(atexit(count_exit_twice), 0);
   CHECK_EQ(at_quick_exit(count_quick_exit), 0);
-  fflush(stdout);
   pid_t (*const forks[])(void (*)(void)) = {child_of_main, child_of_thread};
   for (int i = 0; i < 2; i++) {
     pid_t (*const child)(void (*)(void)) = forks[i];

@@ -152,6 +152,39 @@ static void* check_vfork(void* unused) {
   return unused;
 }
 
+// What a child does to its signals before it executes a program is its own, though the memory is the parent's.
+static volatile int handled;
+static void count_signal(int number) { handled += number; }
+
+static void* check_signals_of_vfork(void* unused) {
+  struct sigaction action = {.sa_handler = count_signal}, now;
+  sigset_t set, mask;
+  CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  sigaddset(&set, SIGUSR2);
+  handled = 0;
+  const pid_t child = vfork();
+  if (child == 0) {
+    struct sigaction before;
+    const bool knew = sigaction(SIGUSR1, &(struct sigaction){.sa_handler = SIG_DFL}, &before) == 0 &&
+                      before.sa_handler == count_signal && signal(SIGUSR2, SIG_IGN) != SIG_ERR &&
+                      sigprocmask(SIG_BLOCK, &set, NULL) == 0 && raise(SIGUSR1) == 0;
+    _exit(knew && sigprocmask(SIG_UNBLOCK, &set, NULL) == 0 ? 1 : 2);
+  }
+  HOLDS(vfork, "the child's signals have the actions that it has set", is_killed_by(child, SIGUSR1) && handled == 0);
+  HOLDS(vfork, "the parent's actions stay", sigaction(SIGUSR1, NULL, &now) == 0 && now.sa_handler == count_signal);
+  HOLDS(vfork, "the parent's mask stays",
+        pthread_sigmask(SIG_BLOCK, NULL, &mask) == 0 && !sigismember(&mask, SIGUSR1) && !sigismember(&mask, SIGUSR2));
+  HOLDS(vfork, "the parent's handlers go on to run", raise(SIGUSR1) == 0 && handled == SIGUSR1);
+  return unused;
+}
+
+CASE(signals_of_vfork) {
+  check_signals_of_vfork(NULL);
+  join(start(check_signals_of_vfork, NULL));
+}
+
 // A child that blocks holds up the thread that made it, and no other.
 static int blocked_pipe[2];
 static void* block_in_vfork(void* unused) {
