@@ -95,7 +95,6 @@ long raw_clone(Arguments given) noexcept;
 long raw_clone3(Arguments given) noexcept;
 long raw_open(Arguments given) noexcept;
 long raw_openat(Arguments given) noexcept;
-long raw_sigtimedwait(Arguments given) noexcept;
 long raw_sync(Arguments given) noexcept;
 long raw_futex(Arguments given) noexcept;
 
