@@ -47,10 +47,8 @@
 namespace evergreen::patch {
 
 // A function's type without attributes (noreturn), which clang takes for part of it.
-template <class R, class... A>
-auto plain(R (*)(A...)) -> R (*)(A...);
-template <class R, class... A>
-auto plain(R (*)(A...) noexcept) -> R (*)(A...) noexcept;
+template <class R, class... A, bool silent>
+auto plain(R (*)(A...) noexcept(silent)) -> R (*)(A...) noexcept(silent);
 template <class R, class... A>
 auto plain(R (*)(A..., ...)) -> R (*)(A..., ...);
 template <class R, class... A>
