@@ -43,15 +43,13 @@ int begin_and_run(void* copied) noexcept {
 }
 
 template <class Clone>
-int noted_clone(Clone clone, int (*run)(void*), void* stack, int flags, void* argument, std::va_list rest) noexcept {
-  void* const parent_id = va_arg(rest, void*);
-  void* const tls = va_arg(rest, void*);
-  void* const child_id = va_arg(rest, void*);
+int noted_clone(Clone clone, int (*run)(void*), void* stack, int flags, void* argument,
+                void* const (&more)[3]) noexcept {
   const bool noted = run != nullptr && stack != nullptr && is_like_fork(static_cast<unsigned>(flags));
-  if (!noted) return clone(run, stack, flags, argument, parent_id, tls, child_id);
+  if (!noted) return clone(run, stack, flags, argument, more[0], more[1], more[2]);
   Start start{run, argument};
   note_shared();
-  const int child = clone(begin_and_run, stack, flags, &start, parent_id, tls, child_id);
+  const int child = clone(begin_and_run, stack, flags, &start, more[0], more[1], more[2]);
   note_shared();
   return child;
 }
@@ -83,15 +81,15 @@ using namespace evergreen::patch;
 SHIM int clone(int (*run)(void*), void* stack, int flags, void* argument, ...) noexcept {
   std::va_list rest;
   va_start(rest, argument);
-  const int child = noted_clone(real.clone, run, stack, flags, argument, rest);
+  void* const more[] = {va_arg(rest, void*), va_arg(rest, void*), va_arg(rest, void*)};
   va_end(rest);
-  return child;
+  return noted_clone(real.clone, run, stack, flags, argument, more);
 }
 
 SHIM int __clone(int (*run)(void*), void* stack, int flags, void* argument, ...) noexcept {
   std::va_list rest;
   va_start(rest, argument);
-  const int child = noted_clone(real.__clone, run, stack, flags, argument, rest);
+  void* const more[] = {va_arg(rest, void*), va_arg(rest, void*), va_arg(rest, void*)};
   va_end(rest);
-  return child;
+  return noted_clone(real.__clone, run, stack, flags, argument, more);
 }

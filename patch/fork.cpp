@@ -4,9 +4,7 @@
 
 #include "patch/fork.h"
 
-#include <pty.h>
 #include <unistd.h>
-#include <utmp.h>
 
 #include <exception>
 #include <new>
@@ -91,11 +89,6 @@ bool has_left_hub() noexcept {
   return core::current != nullptr && core::waits_natively && !core::in_runtime && getpid() == core::Hubs::process();
 }
 
-// libc has put other files under these numbers, past our shims.
-void note_new_standard_files() noexcept {
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) note_new(fd);
-}
-
 }  // namespace
 
 void begin_raw_child() noexcept { begin_child(); }
@@ -131,26 +124,4 @@ SHIM pid_t _Fork() noexcept {
     note_shared();
   }
   return child;
-}
-
-// These fork inside libc, which runs the handlers. It is the child that comes back.
-SHIM int daemon(int keep_directory, int keep_files) noexcept {
-  const int result = real.daemon(keep_directory, keep_files);
-  if (result == 0 && keep_files == 0) note_new_standard_files();
-  return result;
-}
-
-SHIM int forkpty(int* terminal, char* name, const termios* settings, const winsize* size) noexcept {
-  const int child = real.forkpty(terminal, name, settings, size);
-  if (child == 0) note_new_standard_files();
-  if (child > 0) note_new(*terminal);
-  return child;
-}
-
-SHIM int login_tty(int line) noexcept {
-  const int result = real.login_tty(line);
-  if (result != 0) return result;
-  note_new_standard_files();
-  if (line > STDERR_FILENO) note_gone(line);  // it has closed that
-  return result;
 }

@@ -38,7 +38,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <utmp.h>
 
 #include "patch/libc_private.h"
 

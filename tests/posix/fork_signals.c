@@ -140,7 +140,7 @@ CASE(timers) {
 static volatile pid_t forked;
 static void fork_in_handler(int number) {
   (void)number;
-  forked = _Fork();
+  forked = _Fork();  // NOLINT(bugprone-signal-handler): async-signal-safe in POSIX.1-2024
 }
 
 static void* fork_and_go_on(void* unused) {

@@ -141,7 +141,7 @@ CASE(by_a_detached_thread) {
 
 // A thread that has computed for long, and one that is in the kernel for long, are threads like others.
 static void* compute_and_check(void* unused) {
-  const long long end = now_ns(CLOCK_MONOTONIC) + 100 * 1000 * 1000;
+  const long long end = now_ns(CLOCK_MONOTONIC) + 100000000;
   while (now_ns(CLOCK_MONOTONIC) < end) continue;
   check_all_children();
   return unused;
