@@ -17,8 +17,11 @@ static pid_t child_that(void (*act)(void)) {
 
 static void exit_300(void) { _exit(300); }
 static void kill_itself(void) { kill(getpid(), SIGKILL); }
-static void stop(void) { raise(SIGSTOP); }
 static void sleep_long(void) { sleep(100); }
+static void stop(void) {
+  raise(SIGSTOP);
+  sleep_long();
+}
 static void exit_9(void) { _exit(9); }
 
 static void* check_statuses(void* unused) {
@@ -36,7 +39,9 @@ static void* check_statuses(void* unused) {
   CHECK_EQ(kill(child, SIGCONT), 0);
   HOLDS(waitpid, "WCONTINUED: a child that goes on",
         waitpid(child, &status, WCONTINUED) == child && WIFCONTINUED(status));
-  HOLDS(waitpid, "then its end", waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  CHECK_EQ(kill(child, SIGTERM), 0);
+  HOLDS(waitpid, "then its end",
+        waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
   HOLDS(waitpid, "ECHILD for a child that has been waited for", waitpid(child, &status, 0) == -1 && errno == ECHILD);
   HOLDS(waitpid, "ECHILD for who is no child", waitpid(getpid(), &status, 0) == -1 && errno == ECHILD);
   HOLDS(waitpid, "EINVAL for options that there are not", waitpid(-1, &status, 0x10000) == -1 && errno == EINVAL);
@@ -78,6 +83,7 @@ static void* check_waitid(void* unused) {
   HOLDS(waitid, "WCONTINUED: a child that goes on",
         waitid(P_PID, (id_t)child, &information, WCONTINUED) == 0 && information.si_code == CLD_CONTINUED &&
             information.si_status == SIGCONT);
+  CHECK_EQ(kill(child, SIGTERM), 0);
   const int fd = (int)syscall(SYS_pidfd_open, child, 0);
   HOLDS(waitid, "P_PIDFD: the child of that descriptor",
         waitid(P_PIDFD, (id_t)fd, &information, WEXITED) == 0 && information.si_pid == child);
