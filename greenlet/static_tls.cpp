@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include "greenlet/glibc_layout.h"
@@ -93,17 +94,25 @@ void add_live_block(Stack& stack) noexcept {
   state().live.push_back(stack);
 }
 
+// The others are not unlinked: their pages would have to be copied for that.
+void forget_live_blocks(Stack* own) noexcept {
+  new (&state().live) List<Stack>;
+  if (own == nullptr || !own->is_linked()) return;
+  own->next = own->previous = nullptr;
+  state().live.push_back(*own);
+}
+
 void remove_live_block(Stack& stack) noexcept {
   const std::lock_guard guard(state().lock);
   stack.unlink();
 }
 
-bool is_live_thread_id(int id) noexcept {
+Stack* find_live_block(int id) noexcept {
   const std::lock_guard guard(state().lock);
   for (Stack* stack = state().live.first(); stack != nullptr; stack = state().live.after(*stack)) {
-    if (thread_id_of(stack->tls_block()) == id) return true;
+    if (thread_id_of(stack->tls_block()) == id) return stack;
   }
-  return false;
+  return nullptr;
 }
 
 bool visit_live_blocks(bool (*visit)(const void* owner, const void* argument), const void* argument) {

@@ -11,9 +11,9 @@
 
 namespace evergreen::patch {
 
-// Sleeps for a millisecond, or until the deadline. Where locks may park: see parks().
+// Sleeps for a millisecond, or until the deadline. Where locks may park: see parks(). No cancellation point.
 inline core::Wake sleep_a_little(const char* why, Deadline deadline) {
-  return core::sleep_until(std::min(deadline, Deadline::in(std::chrono::milliseconds(1))), why);
+  return core::sleep_until(std::min(deadline, Deadline::in(std::chrono::milliseconds(1))), why, core::Hears::signals);
 }
 
 // Calls attempt() every millisecond until its result is not EBUSY; ETIMEDOUT when the deadline has passed. Each time

@@ -79,7 +79,7 @@ int wait_own(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why,
   {
     const core::Runtime runtime;
     Sleeper sleeper(condition, Sleeper::Kind::lock);
-    core::prepare_to_park(sleeper.greenlet, core::Hears::signals);
+    core::prepare_to_park(sleeper.greenlet, core::Hears::cancellation);
     add(sleeper);
     if (const int error = wait.unlock()) {
       if (!remove(sleeper)) wake(condition, 1);

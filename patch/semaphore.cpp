@@ -33,7 +33,11 @@ int try_wait(sem_t* semaphore) noexcept {
 // Other processes may post it: libc's own call waits for it, in the kernel; a cancellation may end that.
 template <class Libc, class OnSignal>
 int wait_shared(sem_t* semaphore, const char* why, Deadline deadline, Libc libc, OnSignal on_signal) {
-  const auto attempt = [semaphore] { return try_wait(semaphore); };
+  const auto attempt = [semaphore] {
+    const int result = try_wait(semaphore);
+    if (result == EBUSY) pthread_testcancel();
+    return result;
+  };
   const int result = attempt();
   if (result != EBUSY) return result;
   return block_or_look(
@@ -49,10 +53,11 @@ int wait(sem_t* semaphore, const char* why, Deadline deadline, Libc libc) {
   const Interruption interruption(deadline.is_never() ? Restarts::if_asked : Restarts::never);
   const auto on_signal = [&interruption] { return interruption.after_signal(); };
   let_beaten_go_first(semaphore);
-  const int error = is_shared(semaphore) ? wait_shared(semaphore, why, deadline, libc, on_signal)
-                                         : try_then_park(
-                                               semaphore, Sleeper::Kind::semaphore, why, deadline,
-                                               [semaphore] { return try_wait(semaphore); }, on_signal);
+  const int error = is_shared(semaphore)
+                        ? wait_shared(semaphore, why, deadline, libc, on_signal)
+                        : try_then_park(
+                              semaphore, Sleeper::Kind::semaphore, why, deadline,
+                              [semaphore] { return try_wait(semaphore); }, on_signal, core::Hears::cancellation);
   return error == 0 ? keep(0) : fail(error);
 }
 

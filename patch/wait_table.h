@@ -97,8 +97,11 @@ bool is_claimed(const void* address);
 // object lets it run first. Call before the first try.
 void let_beaten_go_first(const void* address);
 
-// Before the first use; and again in a forked child, as all sleepers have stayed in the parent.
+// Before the first use; and in a forked child before its first thread.
 void make_wait_table();
+
+// In a forked child: all sleepers have stayed in the parent. Async-signal-safe.
+void forget_sleepers() noexcept;
 
 // Calls attempt() until its result is not EBUSY, and parks in between; ETIMEDOUT when the deadline passes. Each time
 // handlers have run it ends with on_signal(), unless that is 0. Not for what another process may release, which wakes
@@ -108,13 +111,13 @@ void make_wait_table();
 // no wake-up is in its hands, which others may need.
 template <class Attempt, class OnSignal>
 int try_then_park(const void* address, Sleeper::Kind kind, const char* why, Deadline deadline, Attempt attempt,
-                  OnSignal on_signal) {
+                  OnSignal on_signal, core::Hears hears = core::Hears::signals) {
   Sleeper sleeper(address, kind);
   for (;;) {
     core::Wake how;
     {
       const core::Runtime runtime;
-      core::prepare_to_park(sleeper.greenlet, core::Hears::signals);
+      core::prepare_to_park(sleeper.greenlet, hears);
       add(sleeper);
       const int result = attempt();
       if (result != EBUSY) {

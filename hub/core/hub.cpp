@@ -11,6 +11,7 @@
 #include "greenlet/tls_block.h"
 #include "hub/core/carrier.h"
 #include "hub/core/closing.h"
+#include "hub/core/cpu_time.h"
 #include "hub/core/hubs.h"
 #include "hub/core/monitor.h"
 #include "hub/core/park.h"
@@ -37,8 +38,9 @@ void introduce(std::uintptr_t block, HubGreenlet* self, Hub& hub) noexcept {
 }
 
 // A greenlet goes on, on the carrier that drives its hub now.
-void board(const HubGreenlet& self) noexcept {
+void board(HubGreenlet& self) noexcept {
   my_carrier = running_hub->carrier();
+  begin_cpu_time(self);
   my_carrier->set_signal_mask(self.signal_mask);
 }
 
@@ -79,7 +81,7 @@ void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
   SignalMasks::add(main.signal_mask);
   current = &main;
   my_carrier = &carrier;
-  running_hub = nullptr;  // in a forked child it may have been another, which is no more
+  waits_natively = false;
   my_turn = begin_turn(&main);
 }
 
@@ -114,16 +116,13 @@ Hub* Hub::make(unsigned index) {
 }
 
 void Hub::restart_after_fork(HubGreenlet& calling) {
-  // The loops' stacks stay where they are, unused: unwinding them would run the parent's hubs. So does what other
-  // kernel threads owned, and may have been changing while fork copied it: only the caller's own hub is in order.
+  // What was made of the parent's hubs stays where it is, unused: unwinding the loops' stacks would run those hubs, and
+  // other kernel threads may have been changing the rest while fork copied it.
   const auto act = on_wake;
   const Mode mode = mode_;
   forget_monitor();
-  forget_solo_waits();
-  forget_watches();
   SignalMasks::restart_after_fork();
-  if (running_hub != nullptr) running_hub->~Hub();  // before others get the numbers that it closes
-  new (this) Hub(0);                                // first: a hub needs descriptors, a carrier can do without
+  new (this) Hub(0);  // first: a hub needs descriptors, a carrier can do without
   Carrier& carrier = Carriers::restart_after_fork();
   make_loop_greenlet();
   begin_with(calling, carrier);
@@ -227,6 +226,7 @@ void Hub::stop_running(HubGreenlet& self) noexcept {
   RawGreenlet& next = successor();
   if (&next == &self) return;
   begin_run();
+  end_cpu_time(self);
   RawGreenlet::switch_to(self, next);
   current = &self;  // another's meanwhile, where greenlets share a TLS block
   board(self);
@@ -258,6 +258,7 @@ void leave_hub() noexcept {
 }
 
 void go_home() noexcept {
+  end_cpu_time(*current);
   my_carrier->send_home(*current);
   current->solo.store(false, std::memory_order_relaxed);
   running_hub = current->home;
@@ -301,7 +302,10 @@ RawGreenlet& Hub::leave_for_ever(HubGreenlet& dying) noexcept {
   return successor();
 }
 
-void Hub::wake() noexcept { loop_.wake(); }
+// Not in a forked child that has none: the number of the loop's descriptor may be another's.
+void Hub::wake() noexcept {
+  if (Hubs::count() != 0) loop_.wake();
+}
 
 void Hub::push_foreign(HubGreenlet& greenlet) noexcept {
   inbox_.push(greenlet);
