@@ -169,8 +169,7 @@ static void* wait_with_mask(void* unused) {
   HOLDS(sigsuspend, "EINTR at once for a pending signal that its mask unblocks", ENDS(sigsuspend(&mask)));
   handled = 0;
   raise(SIGUSR1);
-  HOLDS(ppoll, "a signal that its mask blocks stays pending",
-        ppoll(&wanted, 1, &none, &blocked) == 0 && handled == 0);
+  HOLDS(ppoll, "a signal that its mask blocks stays pending", ppoll(&wanted, 1, &none, &blocked) == 0 && handled == 0);
   write_one();
   HOLDS(ppoll, "a ready descriptor wins over the signal, whose handler does not run",
         ppoll(&wanted, 1, NULL, &mask) == 1 && handled == 0);

@@ -7,7 +7,7 @@
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // sigset and its like, siginterrupt
 
-#define BIT(number) (1 << ((number) - 1))
+#define BIT(number) (1 << ((number)-1))
 
 static void plain(int number) { (void)number; }
 
@@ -118,8 +118,7 @@ static void system_v(void* unused) {
   HOLDS(sigset, "SIG_ERR and EINVAL for SIGKILL", (errno = 0, sigset(SIGKILL, count)) == SIG_ERR && errno == EINVAL);
   HOLDS(sigblock, "adds to the mask and gives the old one",
         sigblock(BIT(SIGUSR1)) == 0 && is_blocked(SIGUSR1) && sigblock(0) == BIT(SIGUSR1));
-  HOLDS(sigsetmask, "sets the mask and gives the old one",
-        sigsetmask(0) == BIT(SIGUSR1) && !is_blocked(SIGUSR1));
+  HOLDS(sigsetmask, "sets the mask and gives the old one", sigsetmask(0) == BIT(SIGUSR1) && !is_blocked(SIGUSR1));
 }
 
 CASE(system_v) { system_v(NULL); }

@@ -196,9 +196,9 @@ CASE(two_threads) {
   await_seen(2);
   dismiss(&one);
   dismiss(&two);
-  HOLDS(sigaction, "the handler of one signal runs in two threads at once, as each has its own mask",
-        in_handler == 2 && pthread_equal(seen_at(0).thread, one.thread) &&
-            pthread_equal(seen_at(1).thread, two.thread));
+  HOLDS(
+      sigaction, "the handler of one signal runs in two threads at once, as each has its own mask",
+      in_handler == 2 && pthread_equal(seen_at(0).thread, one.thread) && pthread_equal(seen_at(1).thread, two.thread));
 }
 
 static int pipe_ends[2], read_in_handler;

@@ -99,8 +99,7 @@ static bool all_in_order(pthread_t thread) {
 
 static void send_many(pthread_t thread) {
   forget_seen();
-  for (int i = 0; i < kMany; i++)
-    CHECK_EQ(pthread_sigqueue(thread, SIGRTMIN, (union sigval){.sival_int = i}), 0);
+  for (int i = 0; i < kMany; i++) CHECK_EQ(pthread_sigqueue(thread, SIGRTMIN, (union sigval){.sival_int = i}), 0);
 }
 
 CASE(many) {
@@ -109,7 +108,8 @@ CASE(many) {
   handle(SIGRTMIN, 0);
   hire(&servant);
   send_many(servant.thread);
-  HOLDS(pthread_sigqueue, "a hundred realtime signals reach a thread that waits, in order", all_in_order(servant.thread));
+  HOLDS(pthread_sigqueue, "a hundred realtime signals reach a thread that waits, in order",
+        all_in_order(servant.thread));
   request(&servant, compute, NULL);
   send_many(servant.thread);
   HOLDS(pthread_sigqueue, "and one that computes", all_in_order(servant.thread));

@@ -27,8 +27,7 @@ static void change(void* unused) {
   HOLDS(pthread_sigmask, "SIG_SETMASK: the mask is the set", MASK_IS(SIGUSR1));
   pthread_sigmask(SIG_BLOCK, &other, &old);
   HOLDS(pthread_sigmask, "SIG_BLOCK: the mask is the union with the set", MASK_IS(SIGUSR1, SIGUSR2));
-  HOLDS(pthread_sigmask, "gives the previous mask",
-        sigismember(&old, SIGUSR1) == 1 && sigismember(&old, SIGUSR2) == 0);
+  HOLDS(pthread_sigmask, "gives the previous mask", sigismember(&old, SIGUSR1) == 1 && sigismember(&old, SIGUSR2) == 0);
   pthread_sigmask(SIG_UNBLOCK, &set, &old);
   HOLDS(pthread_sigmask, "SIG_UNBLOCK: the set is taken out of the mask", MASK_IS(SIGUSR2));
   pthread_sigmask(SIG_UNBLOCK, &set, NULL);

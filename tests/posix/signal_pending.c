@@ -147,8 +147,7 @@ CASE(thread_before_process) {
   sigqueue(getpid(), SIGRTMIN, (union sigval){.sival_int = 1});
   pthread_sigqueue(pthread_self(), SIGRTMIN, (union sigval){.sival_int = 2});
   unblock(SIGRTMIN);
-  HOLDS(sigqueue, "the thread's own pending signals come before those of the process",
-        saw_values((int[]){2, 1}, 2));
+  HOLDS(sigqueue, "the thread's own pending signals come before those of the process", saw_values((int[]){2, 1}, 2));
 }
 
 static void ignored(void* unused) {
@@ -214,5 +213,6 @@ CASE(new_ones) {
 
 CASE(wrong) {
   sigset_t* volatile nowhere = (sigset_t*)8;
-  HOLDS(sigpending, "EFAULT where the set cannot be written", (errno = 0, sigpending(nowhere)) == -1 && errno == EFAULT);
+  HOLDS(sigpending, "EFAULT where the set cannot be written",
+        (errno = 0, sigpending(nowhere)) == -1 && errno == EFAULT);
 }

@@ -119,7 +119,8 @@ CASE(open_one_reads) {
   reader_is_ready = 0;
   request(&servant, read_pipe, ends);
   await_flag(&reader_is_ready);
-  HOLDS(kill, "the only open thread handles it while it is in read", pthread_equal(handler_of(SIGUSR1), servant.thread));
+  HOLDS(kill, "the only open thread handles it while it is in read",
+        pthread_equal(handler_of(SIGUSR1), servant.thread));
   CHECK_EQ(write(ends[1], "x", 1), 1);
   await_done(&servant);
   HOLDS(read, "goes on after a handler with SA_RESTART", true);

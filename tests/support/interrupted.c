@@ -57,8 +57,8 @@ static void check_end(const char* who) {
   bool keeps_errno = run.call->after != goes_on;  // libc itself has met EINTR there
   bool is_right = run.is_ended_by_signal ? run.result == -1 && run.error == EINTR
                                          : run.result == run.call->result && (run.error == 77 || !keeps_errno);
-  if (!is_right) printf("%s%s in %s: %ld, errno %s\n", run.call->name, run.call->where, who, run.result,
-                        strerrorname_np(run.error));
+  if (!is_right)
+    printf("%s%s in %s: %ld, errno %s\n", run.call->name, run.call->where, who, run.result, strerrorname_np(run.error));
   run.call->clean();
   check(is_right, run.call->name, __FILE__, __LINE__);
 }

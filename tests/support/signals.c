@@ -40,7 +40,9 @@ void forget_seen(void) { begun = done = 0; }
 
 int seen_count(void) { return __atomic_load_n(&done, __ATOMIC_SEQ_CST); }
 
-struct Seen seen_at(int index) { return all[index]; }
+struct Seen seen_at(int index) {
+  return all[index];
+}
 
 void await_seen(int count) {
   while (seen_count() < count) sched_yield();

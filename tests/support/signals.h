@@ -24,7 +24,7 @@ void forget_seen(void);
 int seen_count(void);
 struct Seen seen_at(int index);
 void await_seen(int count);
-bool saw_once(int number, pthread_t thread);  // that signal, in that thread, and nothing else
+bool saw_once(int number, pthread_t thread);       // that signal, in that thread, and nothing else
 void await_seen_in(int number, pthread_t thread);  // waits for the first one, and checks that it is this
 
 sigset_t set_of(int number);
