@@ -106,6 +106,14 @@ bool is_live_thread_id(int id) noexcept {
   return false;
 }
 
+bool visit_live_blocks(bool (*visit)(const void* owner, const void* argument), const void* argument) {
+  const std::lock_guard guard(state().lock);
+  for (Stack* stack = state().live.first(); stack != nullptr; stack = state().live.after(*stack)) {
+    if (visit(stack->owner, argument)) return true;
+  }
+  return false;
+}
+
 void lock_static_tls() noexcept { state().lock.lock(); }
 
 void unlock_static_tls() noexcept { state().lock.unlock(); }

@@ -11,6 +11,7 @@
 
 #include "hub/core/wait_fd.h"
 #include "patch/fd_traits.h"
+#include "patch/interruption.h"
 #include "patch/shim.h"
 
 namespace evergreen::patch {
@@ -18,8 +19,12 @@ namespace evergreen::patch {
 using core::Direction;
 
 // Parks until `fd` may be ready. Returns 0, or what the call must fail with: EBADF if another greenlet closed it,
-// EAGAIN when `deadline` (of SO_RCVTIMEO, SO_SNDTIMEO) has passed.
-inline int wait_ready(int fd, Direction direction, const char* why, Deadline deadline) noexcept {
+// EAGAIN when `deadline` (of SO_RCVTIMEO, SO_SNDTIMEO) has passed, EINTR. Cancellation point.
+//
+// signal(7): calls with a deadline never go on after a signal.
+inline int wait_ready(int fd, Direction direction, const char* why, Deadline deadline) {
+  using Restarts = Interruption::Restarts;
+  const Interruption interruption(deadline.is_never() ? Restarts::if_asked : Restarts::never);
   switch (core::wait_fd(fd, direction, why, deadline)) {
     case core::Wake::woken:
       return 0;
@@ -27,6 +32,8 @@ inline int wait_ready(int fd, Direction direction, const char* why, Deadline dea
       return EAGAIN;
     case core::Wake::interrupted:
       return EBADF;
+    case core::Wake::signalled:
+      return interruption.after_signal();
   }
   __builtin_unreachable();
 }

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <resolv.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -55,6 +56,10 @@ int __poll(pollfd* fds, nfds_t count, int timeout);
 int __select(int count, fd_set* read, fd_set* write, fd_set* except, timeval* timeout);
 int __nanosleep(const timespec* length, timespec* remaining);
 int __sigsuspend(const sigset_t* mask);
+int __sigaction(int signal, const struct sigaction* wanted, struct sigaction* before) noexcept;
+sighandler_t bsd_signal(int signal, sighandler_t handler) noexcept;
+sighandler_t __sysv_signal(int signal, sighandler_t handler) noexcept;
+[[noreturn]] void __longjmp_chk(struct __jmp_buf_tag* target, int value) noexcept;
 int __sched_yield() noexcept;
 int __sched_getscheduler(pid_t id) noexcept;
 int __sched_setscheduler(pid_t id, int policy, const sched_param* parameters) noexcept;

@@ -25,6 +25,7 @@
 #include "patch/once.h"
 #include "patch/own_descriptors.h"
 #include "patch/shared_memory.h"
+#include "patch/signals.h"
 #include "patch/thread.h"
 #include "patch/wait_table.h"
 
@@ -91,6 +92,7 @@ void restart_in_child() {
   static_cast<Thread*>(core::current)->forget_joiner();
   begin_process();
   close_guarded_descriptors();
+  restart_signals_after_fork();
   the_hub->restart_after_fork(*core::current);
 }
 
@@ -100,6 +102,12 @@ void restart_in_child() {
 // A new hub needs memory, so it comes after the handlers of all that was there before the first thread: an allocator's
 // (jemalloc) give its locks back in the child. They find the parent's hub: good for all but waiting and making threads.
 void restart_after_forks() { pthread_atfork(nullptr, nullptr, restart_in_child); }
+
+// What handlers could not do on the spot, for they had interrupted hub code.
+void on_wake() noexcept {
+  wake_deferred();
+  route_deferred_signals();
+}
 
 core::Hub* try_start() noexcept {
   if (const char* wrong = check_glibc()) {
@@ -112,6 +120,8 @@ core::Hub* try_start() noexcept {
     read_default_attributes();
     replace_inside_libc();
     the_hub = &core::Hub::start(main_thread());
+    the_hub->on_wake = on_wake;
+    start_signals();
     restart_after_forks();
   } catch (const std::exception& error) {
     report("threads stay kernel threads: %s", error.what());

@@ -62,6 +62,7 @@ RawGreenlet& Thread::entry(RawGreenlet& raw) {
     run_thread_destructors();
   }
   core::end_user_code();
+  self.signals.close();
   return self.home->leave_for_ever(self);
 }
 

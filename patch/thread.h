@@ -7,6 +7,7 @@
 
 #include "hub/core/park.h"
 #include "hub/core/spawn.h"
+#include "patch/pending_signals.h"
 
 namespace evergreen::patch {
 
@@ -36,6 +37,9 @@ class Thread : public core::HubGreenlet {
 
   // What the routine returned, or pthread_exit was given.
   void* result = nullptr;
+
+  // For this thread alone.
+  PendingSignals signals;
 
   // Marks the end: wakes who joins. Returns whether nobody ever will, and the object is to be buried.
   bool finish() noexcept;

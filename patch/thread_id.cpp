@@ -17,6 +17,7 @@ bool is_of_greenlet(pid_t id) noexcept {
   if (!started()) return false;
   const pid_t own = own_id();
   if (id == 0 || id == own) return is_made_up(own);
+  const core::Runtime runtime;
   return is_made_up(id) && is_live_thread_id(id);
 }
 
@@ -34,6 +35,3 @@ SHIM pid_t gettid() noexcept {
   if (!started() || core::current == nullptr) return real.gettid();
   return core::current == &main_thread() ? getpid() : thread_id();
 }
-
-// A handler that ends the process by raising its signal again does it this way.
-SHIM int tgkill(pid_t process, pid_t id, int signal) { return real.tgkill(process, id_to_signal(id), signal); }

@@ -53,21 +53,8 @@ std::size_t wake_matching(Bucket& bucket, std::size_t most, Matches matches) noe
   return woken;
 }
 
-// A handler posted while the hub itself was interrupted. It could not tell which semaphore or futex: all look again.
-void wake_all_that_look_again() noexcept {
-  if (!wake_was_deferred.exchange(false)) return;
-  for (Bucket& bucket : *table) {
-    if (bucket.count.load() == 0) continue;
-    const std::lock_guard guard(bucket.lock);
-    wake_matching(bucket, SIZE_MAX, [](const Sleeper& sleeper) {
-      return sleeper.kind == Sleeper::Kind::semaphore || sleeper.kind == Sleeper::Kind::futex;
-    });
-  }
-}
-
 void defer_wake() noexcept {
   wake_was_deferred.store(true);
-  hub()->on_wake = wake_all_that_look_again;
   hub()->wake();
 }
 
@@ -85,6 +72,18 @@ std::size_t defer_wake_futex(Bucket& bucket, std::size_t most, auto matches) noe
 }
 
 }  // namespace
+
+// A handler posted while the hub itself was interrupted. It could not tell which semaphore or futex: all look again.
+void wake_deferred() noexcept {
+  if (!wake_was_deferred.exchange(false)) return;
+  for (Bucket& bucket : *table) {
+    if (bucket.count.load() == 0) continue;
+    const std::lock_guard guard(bucket.lock);
+    wake_matching(bucket, SIZE_MAX, [](const Sleeper& sleeper) {
+      return sleeper.kind == Sleeper::Kind::semaphore || sleeper.kind == Sleeper::Kind::futex;
+    });
+  }
+}
 
 void add(Sleeper& sleeper) noexcept {
   const core::Runtime runtime;

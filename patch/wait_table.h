@@ -64,6 +64,9 @@ std::size_t wake_futex(const void* address, std::size_t most, std::uint32_t bits
 // Async-signal-safe, as wake_futex().
 void wake_or_give(int* address, bool (*take)(int*, core::HubGreenlet&)) noexcept;
 
+// On the loop's stack, when it was woken: does what a handler had to leave to it.
+void wake_deferred() noexcept;
+
 // As many as a released rwlock may let in: a writer, and all readers; with `writers_first` only a writer if one waits.
 void wake_for_rwlock(const void* address, bool writers_first) noexcept;
 

@@ -15,6 +15,7 @@
 #include "hub/core/monitor.h"
 #include "hub/core/park.h"
 #include "hub/core/provoke.h"
+#include "hub/core/signal_masks.h"
 #include "hub/core/solo.h"
 #include "hub/core/spawn.h"
 
@@ -35,10 +36,19 @@ void introduce(std::uintptr_t block, HubGreenlet* self, Hub& hub) noexcept {
   in_block(block, in_runtime) = true;  // switches end and start in the hub
 }
 
+// A greenlet goes on, on the carrier that drives its hub now.
+void board(const HubGreenlet& self) noexcept {
+  my_carrier = running_hub->carrier();
+  my_carrier->set_signal_mask(self.signal_mask);
+}
+
 }  // namespace
 
 HubGreenlet::HubGreenlet(Hub& home, const Place& place, Entry entry)
-    : RawGreenlet(place.low, place.size, place.block, entry), home(&home), stack(place.stack) {
+    : RawGreenlet(place.low, place.size, place.block, entry),
+      home(&home),
+      stack(place.stack),
+      signal_mask((current != nullptr ? *current : Hubs::main_greenlet()).signal_mask) {
   if (place.block != arch::thread_pointer()) introduce(place.block, this, home);
 }
 
@@ -65,6 +75,8 @@ void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
   main.home = this;
   main.id = 1;
   main.solo = false;
+  main.signal_mask = carrier.signal_mask();
+  SignalMasks::add(main.signal_mask);
   current = &main;
   my_carrier = &carrier;
   running_hub = nullptr;  // in a forked child it may have been another, which is no more
@@ -109,6 +121,7 @@ void Hub::restart_after_fork(HubGreenlet& calling) {
   forget_monitor();
   forget_solo_waits();
   forget_watches();
+  SignalMasks::restart_after_fork();
   if (running_hub != nullptr) running_hub->~Hub();  // before others get the numbers that it closes
   new (this) Hub(0);                                // first: a hub needs descriptors, a carrier can do without
   Carrier& carrier = Carriers::restart_after_fork();
@@ -138,6 +151,7 @@ void Hub::run_loop() noexcept {
 // What made greenlets ready: other kernel threads, descriptors, deadlines. Waits only if there is nothing else to do.
 void Hub::look() noexcept {
   round_ended_ = Deadline::Clock::now();
+  carrier()->set_signal_mask(SignalMasks::blocked_by_all());
   receive();
   const bool idle = ready_.empty();
   if (idle) {
@@ -215,7 +229,7 @@ void Hub::stop_running(HubGreenlet& self) noexcept {
   begin_run();
   RawGreenlet::switch_to(self, next);
   current = &self;  // another's meanwhile, where greenlets share a TLS block
-  my_carrier = carrier();
+  board(self);
 }
 
 void Hub::drive(Carrier& by, RawGreenlet& idle, Handover why) noexcept {
@@ -247,14 +261,15 @@ void go_home() noexcept {
   my_carrier->send_home(*current);
   current->solo.store(false, std::memory_order_relaxed);
   running_hub = current->home;
-  my_carrier = running_hub->carrier();
+  board(*current);
 }
 
-void begin_user_code(HubGreenlet& self) noexcept {
+void begin_user_code(HubGreenlet& self) {
   current = &self;
-  my_carrier = running_hub->carrier();
+  board(self);
   leave_hub();
   in_runtime = false;
+  if (has_notice.load()) take_notice();
 }
 
 void end_user_code() noexcept {
@@ -272,13 +287,15 @@ void Hub::adopt(HubGreenlet& fresh) noexcept {
   const Runtime runtime;
   ++alive_;
   fresh.id = Hubs::count_spawn();
+  SignalMasks::add(fresh.signal_mask);
   // A forked child makes its first thread. Where the kernel refuses a monitor, it does without.
   if (!monitor_runs()) start_monitor();
   running_hub == this ? ready_.push_back(fresh) : push_foreign(fresh);
 }
 
-RawGreenlet& Hub::leave_for_ever(HubGreenlet&) noexcept {
+RawGreenlet& Hub::leave_for_ever(HubGreenlet& dying) noexcept {
   --alive_;
+  SignalMasks::remove(dying.signal_mask);
   Hubs::count_death();
   begin_run();
   return successor();

@@ -10,11 +10,14 @@
 //
 // HubGreenlet::parking is the word they compete for:
 //
-//     awake  --park-->  parked  --unpark, deadline-->  woken | timed_out | interrupted  --park returns-->  awake
-//     awake  --unpark, between 1 and 3-->  woken | interrupted:  park then returns at once
+//     awake  --park-->  parked  --unpark, deadline-->  woken | timed_out | interrupted | signalled
+//                                              --park returns-->  awake
+//     awake  --unpark, between 1 and 3-->  woken | interrupted | signalled:  park then returns at once
 //
 // `parked` is off its stack, on its hub. A plain kernel thread or a solo greenlet (solo.h) is `blocked` in a futex on
-// this word instead, or `polling` descriptors, and may go back to `awake` by itself.
+// this word instead, or `polling` descriptors, and may go back to `awake` by itself. Only a park that was prepared as
+// one that hears can end as `signalled`: the word says so by a bit. What others hold a pointer to until it has ended, as
+// an errand on the greenlet's stack, must not end so.
 //
 // Each arrow is one atomic exchange, so exactly one of several wakers wins, and only the winner of `parked -> ...`
 // makes the greenlet ready: it can't be on a run queue twice. No wake-up is lost, because unpark() before park() is
@@ -35,8 +38,12 @@ extern constinit thread_local HubGreenlet* current;
 // The running greenlet; for a plain kernel thread an object that stands for it (park() then blocks that thread).
 HubGreenlet& current_or_thread();
 
-// Step 1. Only the running greenlet itself.
-inline void prepare_to_park(HubGreenlet& self) noexcept { self.parking.store(HubGreenlet::awake); }
+// Step 1. Only the running greenlet itself. One that hears signals may end because of one; then step 4 is as after a
+// deadline: still linked, nobody woke it, and a wake-up that came just before has unlinked it.
+enum class Hears : bool { nothing, signals };
+inline void prepare_to_park(HubGreenlet& self, Hears what = Hears::nothing) noexcept {
+  self.parking.store(what == Hears::signals ? HubGreenlet::awake | HubGreenlet::hears : HubGreenlet::awake);
+}
 
 // Step 3. Stops the running greenlet (self must be current_or_thread()) until unpark() or until `deadline` has passed;
 // `why` is a literal that names the call. errno is kept. Not on a loop stack.
