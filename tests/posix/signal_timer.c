@@ -44,7 +44,7 @@ CASE(setitimer) {
   struct itimerval often = {{0, 2000}, {0, 2000}}, none = {{0, 0}, {0, 0}}, old, wrong = {{0, 0}, {0, 1000000}};
   take_alarm();
   HOLDS(setitimer, "gives the old value, here the alarm's",
-        setitimer(ITIMER_REAL, &often, &old) == 0 && old.it_value.tv_sec >= 5 && old.it_interval.tv_sec == 0);
+        setitimer(ITIMER_REAL, &often, &old) == 0 && old.it_value.tv_sec > 0 && old.it_interval.tv_sec == 0);
   await_seen(3);
   HOLDS(setitimer, "SIGALRM, again and again", seen_count() >= 3);
   HOLDS(getitimer, "gives the interval", getitimer(ITIMER_REAL, &old) == 0 && old.it_interval.tv_usec == 2000);
