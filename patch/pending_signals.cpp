@@ -1,5 +1,7 @@
 #include "patch/pending_signals.h"
 
+#include <sys/mman.h>
+
 #include <array>
 #include <atomic>
 #include <mutex>
@@ -15,22 +17,37 @@ using core::signal_bit;
 
 constexpr int first_realtime = 32;
 
-// Untouched pages cost nothing. The kernel has a limit as well, RLIMIT_SIGPENDING.
+// Not from the heap: a handler may have interrupted malloc. The kernel has a limit as well, RLIMIT_SIGPENDING.
 struct Nodes {
+  static constexpr std::size_t at_once = 1024, most = 128 * at_once;
+
   SpinLock lock;  // guards the rest, and all PendingSignals
-  std::array<SignalNode, 8192> some;
-  std::size_t used = 0;
+  SignalNode* fresh = nullptr;
+  std::size_t fresh_count = 0, made = 0;
   SignalNode* free = nullptr;
 };
 
-Nodes nodes;
+constinit Nodes nodes;
+
+bool make_nodes() noexcept {
+  if (nodes.made == Nodes::most) return false;
+  constexpr std::size_t size = Nodes::at_once * sizeof(SignalNode);
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  nodes.fresh = static_cast<SignalNode*>(memory);
+  nodes.fresh_count = Nodes::at_once;
+  nodes.made += Nodes::at_once;
+  return true;
+}
 
 SignalNode* new_node() noexcept {
   if (SignalNode* node = nodes.free) {
     nodes.free = node->next;
     return node;
   }
-  return nodes.used < nodes.some.size() ? &nodes.some[nodes.used++] : nullptr;
+  if (nodes.fresh_count == 0 && !make_nodes()) return nullptr;
+  --nodes.fresh_count;
+  return nodes.fresh++;
 }
 
 void free_node(SignalNode& node) noexcept {
@@ -88,15 +105,6 @@ bool PendingSignals::take(std::uint64_t set, siginfo_t& information) noexcept {
 
 std::uint64_t PendingSignals::all() noexcept {
   return during([] {});
-}
-
-unsigned PendingSignals::list(std::uint64_t set, int* numbers, unsigned most) noexcept {
-  const std::lock_guard guard(nodes.lock);
-  unsigned count = 0;
-  for (const SignalNode* node = first_; node != nullptr && count < most; node = node->next) {
-    if ((signal_bit(node->information.si_signo) & set) != 0) numbers[count++] = node->information.si_signo;
-  }
-  return count;
 }
 
 void PendingSignals::await(std::uint64_t set) noexcept {
@@ -161,9 +169,7 @@ bool DeferredSignals::pop(siginfo_t& information) noexcept {
 }
 
 void forget_signals() noexcept {
-  new (&nodes.lock) SpinLock;
-  nodes.used = 0;
-  nodes.free = nullptr;
+  new (&nodes) Nodes;
   for (Slot& slot : slots) slot.state = Slot::free;
   waiting = 0;
 }

@@ -26,9 +26,8 @@ class PendingSignals {
   // Takes the oldest of the lowest signal in `set`; false if there is none.
   bool take(std::uint64_t set, siginfo_t& information) noexcept;
 
-  // What is pending. The numbers in `set`, oldest first, into `numbers`; returns how many, at most `most`.
+  // What is pending.
   [[nodiscard]] std::uint64_t all() noexcept;
-  unsigned list(std::uint64_t set, int* numbers, unsigned most) noexcept;
 
   // Calls change() so that no addition comes in between; returns what is pending.
   template <class Change>

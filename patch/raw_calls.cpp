@@ -126,13 +126,6 @@ long raw_openat(Arguments given) noexcept {
                   static_cast<mode_t>(given[3]));
 }
 
-// The mask's size is what the kernel's is; libc's functions read no more of it.
-long raw_sigtimedwait(Arguments given) noexcept {
-  const bool sound = given[3] == kernel_mask_size && given[0] != 0;
-  if (!on_greenlet() || !sound) return ask_kernel(SYS_rt_sigtimedwait, given);
-  return same<sigtimedwait>(given);
-}
-
 long raw_sync(Arguments) noexcept {
   ::sync();
   return 0;

@@ -92,7 +92,6 @@ long raw_epoll_pwait2(Arguments given) noexcept;
 long raw_waitid(Arguments given) noexcept;
 long raw_open(Arguments given) noexcept;
 long raw_openat(Arguments given) noexcept;
-long raw_sigtimedwait(Arguments given) noexcept;
 long raw_sync(Arguments given) noexcept;
 long raw_futex(Arguments given) noexcept;
 

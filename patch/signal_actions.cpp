@@ -87,7 +87,8 @@ int ask(int signal, struct sigaction* now) noexcept {
 constinit std::atomic<std::uint64_t> interrupting{0};
 
 sighandler_t install(int signal, sighandler_t handler, int flags, bool blocks_itself) noexcept {
-  struct sigaction action {}, before{};
+  struct sigaction action {
+  }, before{};
   action.sa_handler = handler;
   action.sa_flags = flags;
   sigemptyset(&action.sa_mask);

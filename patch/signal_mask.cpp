@@ -35,9 +35,7 @@ int change_mask(int how, const sigset_t* set, sigset_t* before) {
   return 0;
 }
 
-bool is_readable_set(const sigset_t* set) noexcept {
-  return set == nullptr || is_readable(set, sizeof(std::uint64_t));
-}
+bool is_readable_set(const sigset_t* set) noexcept { return set == nullptr || is_readable(set, sizeof(std::uint64_t)); }
 
 // siglongjmp restores the mask inside libc: the kernel's, and by its return our record of it.
 void restore_mask(const struct __jmp_buf_tag* target) {

@@ -22,32 +22,33 @@ int send_to(Thread& thread, int signal, const siginfo_t& information) noexcept {
   return signal == 0 ? 0 : send_signal(thread, information);
 }
 
-// The same by the number that gettid() gives; -1 if it is no greenlet's. A live one's does not die meanwhile.
-int send_to_id(pid_t id, int signal, const siginfo_t& information) noexcept {
+}  // namespace
+
+int send_by_id(pid_t id, int signal, const siginfo_t* given) noexcept {
+  if (!started() || core::in_runtime) return -1;
+  const siginfo_t information = given != nullptr ? *given : information_of(signal, SI_TKILL);
   if (core::current != nullptr && id == ::gettid()) {
     return send_to(static_cast<Thread&>(*core::current), signal, information);
   }
   if (id == getpid()) return send_to(main_thread(), signal, information);
   struct Sending {
     const pid_t id;
-    const int signal;
     const siginfo_t& information;
     int result;
-  } sending{id, signal, information, -1};
+  } sending{id, information, -1};
   const core::Runtime runtime;
   visit_live_blocks(
       [](const void* owner, const void* argument) {
         auto& sending = *static_cast<Sending*>(const_cast<void*>(argument));
         auto* thread = static_cast<Thread*>(const_cast<void*>(owner));
         if (thread == nullptr || thread_id_of(thread->block()) != sending.id) return false;
-        sending.result = send_to(*thread, sending.signal, sending.information);
+        sending.result = send_to(*thread, sending.information.si_signo, sending.information);
         return true;
       },
       &sending);
   return sending.result;
 }
 
-}  // namespace
 }  // namespace evergreen::patch
 
 using namespace evergreen;
@@ -78,9 +79,8 @@ SHIM int raise(int signal) noexcept {
 SHIM int gsignal(int signal) noexcept { return raise(signal); }
 
 SHIM int tgkill(pid_t process, pid_t id, int signal) {
-  if (!started() || core::in_runtime || process != getpid()) return real.tgkill(process, id, signal);
   const KeepErrno keep;
-  const int error = send_to_id(id, signal, information_of(signal, SI_TKILL));
+  const int error = process == getpid() ? send_by_id(id, signal, nullptr) : -1;
   if (error < 0) return real.tgkill(process, id, signal);
   return error == 0 ? keep(0) : fail(error);
 }

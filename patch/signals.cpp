@@ -26,19 +26,22 @@ using core::signal_bit;
 
 constexpr int kick_code = -0x6576;  // of no kernel and no program: si_code, sigaction(2)
 
-void send_raw(pid_t thread, const siginfo_t& information) noexcept {
+bool send_raw(pid_t thread, const siginfo_t& information) noexcept {
   const int saved = errno;
-  real.syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, information.si_signo, &information);
+  const long result = real.syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, information.si_signo, &information);
   errno = saved;
+  return result == 0;
 }
 
 // Makes that kernel thread run our handler, which looks what is pending for the greenlet that it has interrupted.
-void kick(pid_t thread, int signal) noexcept {
+bool try_kick(pid_t thread, int signal) noexcept {
   siginfo_t information{};
   information.si_signo = signal;
   information.si_code = kick_code;
-  send_raw(thread, information);
+  return send_raw(thread, information);
 }
+
+void kick(pid_t thread, int signal) noexcept { try_kick(thread, signal); }  // else at its next way through the hub
 
 Thread& running() noexcept { return static_cast<Thread&>(*core::current); }
 
@@ -114,18 +117,18 @@ void defer(const siginfo_t& information, ucontext_t& context) noexcept {
   real.syscall(SYS_rt_sigqueueinfo, getpid(), information.si_signo, &information);
 }
 
-// What is pending and open goes to the kernel, as a kick where there is a handler. Precondition: the kernel has it
-// blocked for now: so it delivers all in the order in which it always does.
+// What is pending and open goes to the kernel, as a kick where there is a handler; one for each signal, as the handler's
+// end sees to the next. Precondition: the kernel has it blocked for now: so it delivers all in the order in which it
+// always does.
 void kick_self(Thread& self, std::uint64_t open) noexcept {
-  int numbers[64];
-  const unsigned count = self.signals.list(open, numbers, 64);
   const pid_t thread = arch::kernel_thread_id();
-  for (unsigned i = 0; i < count; ++i) {
-    const SignalAction action = action_of(numbers[i]);
+  for (std::uint64_t left = self.signals.all() & open; left != 0; left &= left - 1) {
+    const int number = __builtin_ctzll(left) + 1;
+    const SignalAction action = action_of(number);
     siginfo_t information;
     if (action.is_handler()) {
-      kick(thread, numbers[i]);
-    } else if (self.signals.take(signal_bit(numbers[i]), information) && !action.is_ignored(numbers[i])) {
+      if (!try_kick(thread, number)) core::has_notice.store(true);
+    } else if (self.signals.take(signal_bit(number), information) && !action.is_ignored(number)) {
       send_raw(thread, information);
     }
   }
@@ -179,8 +182,7 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   const core::Runtime runtime;
   const std::uint64_t wanted = mask_of(context.uc_sigmask);
   const std::uint64_t after = (wanted == kernels ? before : wanted) & core::all_signals;  // the handler may change it
-  const std::uint64_t pending =
-      self->signals.during([&] { core::SignalMasks::note_change(*self, after); }) & ~after;
+  const std::uint64_t pending = self->signals.during([&] { core::SignalMasks::note_change(*self, after); }) & ~after;
   core::my_carrier->note_signal_mask(wanted & core::all_signals);
   if (pending != 0) kick_self(*self, pending);
   keep(0);

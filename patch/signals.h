@@ -38,6 +38,10 @@ int send_signal(Thread& target, const siginfo_t& information) noexcept;
 // To the process. False: nobody leaves it open, or it is not for handlers, and the kernel is to have it.
 bool send_to_process(const siginfo_t& information) noexcept;
 
+// To the greenlet with the number that gettid() gives. Returns 0 or an errno value; -1 if it is no greenlet's. Without
+// `information` as tgkill.
+int send_by_id(pid_t id, int signal, const siginfo_t* information) noexcept;
+
 // What a signal by kill, pthread_kill ... says of its sender.
 siginfo_t information_of(int signal, int code) noexcept;
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "patch/raw_calls.h"
+#include "patch/raw_signals.h"
 #include "patch/thread_id.h"
 #include "patch/uncancelled.h"
 
@@ -102,7 +103,11 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_wait4, same<wait4>},
     {SYS_waitid, raw_waitid},
     {SYS_rt_sigtimedwait, raw_sigtimedwait},
-    {SYS_rt_sigsuspend, on_another_carrier<SYS_rt_sigsuspend>},
+    {SYS_rt_sigsuspend, raw_sigsuspend},
+    {SYS_rt_sigprocmask, raw_sigprocmask},
+    {SYS_rt_sigpending, raw_sigpending},
+    {SYS_kill, same<::kill>},
+    {SYS_rt_sigqueueinfo, raw_sigqueueinfo},
     {SYS_pause, same<pause>},
     // Time
     {SYS_nanosleep, same<nanosleep>},
@@ -111,8 +116,8 @@ constexpr std::pair<long, Handler> handled[] = {
     // Threads
     {SYS_gettid, same<gettid>},
     {SYS_tgkill, same<tgkill>},
-    {SYS_tkill, with_kernel_id<SYS_tkill, 0, id_to_signal>},
-    {SYS_rt_tgsigqueueinfo, with_kernel_id<SYS_rt_tgsigqueueinfo, 1, id_to_signal>},
+    {SYS_tkill, raw_tkill},
+    {SYS_rt_tgsigqueueinfo, raw_tgsigqueueinfo},
     {SYS_sched_getaffinity, with_kernel_id<SYS_sched_getaffinity, 0, id_to_ask_about>},
     {SYS_sched_setaffinity, same<sched_setaffinity>},
     {SYS_sched_getscheduler, same<sched_getscheduler>},

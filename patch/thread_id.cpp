@@ -23,7 +23,6 @@ bool is_of_greenlet(pid_t id) noexcept {
 
 pid_t id_to_ask_about(pid_t id) noexcept { return is_of_greenlet(id) ? 0 : id; }
 
-pid_t id_to_signal(pid_t id) noexcept { return id != 0 && id == own_id() ? real.gettid() : id; }
 
 }  // namespace evergreen::patch
 

@@ -13,8 +13,4 @@ bool is_of_greenlet(pid_t id) noexcept;
 // What to ask the kernel instead: the thread that drives the caller, if `id` is a greenlet's.
 pid_t id_to_ask_about(pid_t id) noexcept;
 
-// Whom to signal instead: the thread that drives the caller, if `id` is the caller's own. Other greenlets the kernel
-// does not find (ESRCH). Async-signal-safe.
-pid_t id_to_signal(pid_t id) noexcept;
-
 }  // namespace evergreen::patch

@@ -1,13 +1,12 @@
 // Waiting for child processes. One child is a descriptor (pidfd_open(2)) that becomes readable when the child ends; the
 // rest waits inside libc, on a kernel thread of its own. SIGCHLD stays the program's.
-//
-// A call that is parked for a descriptor is not interrupted by signals yet; the others are, as natively.
 
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "hub/core/wait_fd.h"
 #include "patch/block_or_look.h"
+#include "patch/interruption.h"
 #include "patch/offload.h"
 #include "patch/own_descriptor.h"
 #include "patch/shim.h"
@@ -27,7 +26,10 @@ pid_t park_until_end(const OwnDescriptor& end, const char* why, Call call) {
   for (;; patience = std::min(2 * patience, longest)) {
     const pid_t result = call(WNOHANG);
     if (result != 0) return result;
-    core::wait_fd(end.fd(), core::Direction::read, why, Deadline::in(patience));
+    const Interruption interruption(Interruption::Restarts::if_asked);
+    const core::Wake wake = core::wait_fd(end.fd(), core::Direction::read, why, Deadline::in(patience));
+    const int error = wake == core::Wake::signalled ? interruption.after_signal() : 0;
+    if (error != 0) return fail<pid_t>(error);
   }
 }
 

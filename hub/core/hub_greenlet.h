@@ -46,7 +46,17 @@ class alignas(64) HubGreenlet : public RawGreenlet {
 
   // The word that wakers and the greenlet compete for; the protocol is in park.h.
   // `hears` goes with the first four.
-  enum Parking : std::uint32_t { awake, parked, blocked, polling, woken, timed_out, interrupted, signalled, hears = 16 };
+  enum Parking : std::uint32_t {
+    awake,
+    parked,
+    blocked,
+    polling,
+    woken,
+    timed_out,
+    interrupted,
+    signalled,
+    hears = 16
+  };
 
   std::atomic<std::uint32_t> parking{awake};
   HubGreenlet* next_ready = nullptr;  // RunQueue or Inbox: never on both
@@ -54,9 +64,9 @@ class alignas(64) HubGreenlet : public RawGreenlet {
   const char* waits_for = nullptr;    // a literal: "recv", "pthread_cond_wait"; nullptr while it does not wait
 
   Deadline deadline = Deadline::never();
-  DeadlineHook in_deadlines;     // DeadlineQueue::order_
-  Stack* const stack = nullptr;  // nullptr: the stack that a kernel thread came with
-  std::uint64_t id = 0;          // counts from 1, the main greenlet, in a process
+  DeadlineHook in_deadlines;      // DeadlineQueue::order_
+  Stack* const stack = nullptr;   // nullptr: the stack that a kernel thread came with
+  std::uint64_t id = 0;           // counts from 1, the main greenlet, in a process
   std::uint64_t signal_mask = 0;  // signal_masks.h; inherited from whoever makes it
 
   // See solo.h. Written by the new owner of the hub that it was taken from; the rest by the greenlet itself.

@@ -8,8 +8,8 @@
 // The greenlet
 //   a. clears the flag, and then takes what is there (take_notice);
 //   b. looks at the flag after it has said that it hears, before it parks; and after it has left hub code.
-// A kick that comes while it is in hub code is ignored: b follows. Both sides write first and read then, so at least one
-// sees the other. A kick may hit whoever runs on that kernel thread meanwhile, who finds nothing.
+// A kick that comes while it is in hub code is ignored: b follows. Both sides write first and read then, so at least
+// one sees the other. A kick may hit whoever runs on that kernel thread meanwhile, who finds nothing.
 #pragma once
 
 #include "hub/core/hub_greenlet.h"

@@ -16,8 +16,8 @@
 //
 // `parked` is off its stack, on its hub. A plain kernel thread or a solo greenlet (solo.h) is `blocked` in a futex on
 // this word instead, or `polling` descriptors, and may go back to `awake` by itself. Only a park that was prepared as
-// one that hears can end as `signalled`: the word says so by a bit. What others hold a pointer to until it has ended, as
-// an errand on the greenlet's stack, must not end so.
+// one that hears can end as `signalled`: the word says so by a bit. What others hold a pointer to until it has ended,
+// as an errand on the greenlet's stack, must not end so.
 //
 // Each arrow is one atomic exchange, so exactly one of several wakers wins, and only the winner of `parked -> ...`
 // makes the greenlet ready: it can't be on a run queue twice. No wake-up is lost, because unpark() before park() is

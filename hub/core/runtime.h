@@ -80,7 +80,8 @@ class Runtime {
     std::atomic_signal_fence(std::memory_order_seq_cst);
     in_runtime = nested_;
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    if (!nested_ && has_notice.load(std::memory_order_relaxed)) [[unlikely]] take_notice();
+    if (!nested_ && has_notice.load(std::memory_order_relaxed)) [[unlikely]]
+      take_notice();
   }
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;

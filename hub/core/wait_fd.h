@@ -16,8 +16,9 @@ struct FdInterest {
 };
 
 // Park the running greenlet until `fd` may be ready (woken), the deadline has passed (timed_out), fd was closed
-// (interrupted) or a signal came (signalled: its handlers have run). "May": somebody else may take the data first; try, and wait again. `why` is a literal that names the
-// call. Precondition: can_park(). Where memory is short they sleep for a millisecond and say woken.
+// (interrupted) or a signal came (signalled: its handlers have run). "May": somebody else may take the data first; try,
+// and wait again. `why` is a literal that names the call. Precondition: can_park(). Where memory is short they sleep
+// for a millisecond and say woken.
 Wake wait_fd(int fd, Direction direction, const char* why, Deadline deadline);
 
 // The same for several at once.
