@@ -50,6 +50,7 @@ class PendingSignals {
   static void lock() noexcept;
   static void unlock() noexcept;
   SignalNode* unlink_first(std::uint64_t set) noexcept;
+  bool adds_to_overrun(const siginfo_t& information) noexcept;
 
   std::uint64_t set_ = 0, awaited_ = 0;
   SignalNode* first_ = nullptr;

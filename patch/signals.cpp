@@ -14,6 +14,7 @@
 #include "patch/interruption.h"
 #include "patch/shim.h"
 #include "patch/signal_actions.h"
+#include "patch/signal_timer.h"
 #include "patch/thread.h"
 
 namespace evergreen::patch {
@@ -95,6 +96,7 @@ bool post_to_any(const siginfo_t& information) noexcept {
 // Precondition: in a Runtime that is not nested, and no handler's: lists are in order, and their locks free.
 void route(const siginfo_t& information) noexcept {
   const int number = information.si_signo;
+  if (pass_on_timer_signal(information)) return;
   if (leaves_open(main_thread(), number)) {
     post(main_thread(), information);
   } else if (core::current != nullptr && leaves_open(*core::current, number)) {
@@ -117,9 +119,9 @@ void defer(const siginfo_t& information, ucontext_t& context) noexcept {
   real.syscall(SYS_rt_sigqueueinfo, getpid(), information.si_signo, &information);
 }
 
-// What is pending and open goes to the kernel, as a kick where there is a handler; one for each signal, as the handler's
-// end sees to the next. Precondition: the kernel has it blocked for now: so it delivers all in the order in which it
-// always does.
+// What is pending and open goes to the kernel, as a kick where there is a handler; one for each signal, as the
+// handler's end sees to the next. Precondition: the kernel has it blocked for now: so it delivers all in the order in
+// which it always does.
 void kick_self(Thread& self, std::uint64_t open) noexcept {
   const pid_t thread = arch::kernel_thread_id();
   for (std::uint64_t left = self.signals.all() & open; left != 0; left &= left - 1) {
@@ -207,6 +209,9 @@ void on_signal(int number, siginfo_t* information, void* raw_context) {
   if (is_kick) {
     const core::Runtime runtime;
     if (!running().signals.take(signal_bit(number), *information)) return;
+  } else if (pass_on_timer_signal(*information)) {
+    errno = saved;
+    return;
   } else if (!is_of_running(*information) && core::current != &main_thread() && leaves_open(main_thread(), number)) {
     const core::Runtime runtime;
     post(main_thread(), *information);

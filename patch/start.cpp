@@ -25,6 +25,7 @@
 #include "patch/once.h"
 #include "patch/own_descriptors.h"
 #include "patch/shared_memory.h"
+#include "patch/signal_timer.h"
 #include "patch/signals.h"
 #include "patch/thread.h"
 #include "patch/wait_table.h"
@@ -93,6 +94,7 @@ void restart_in_child() {
   begin_process();
   close_guarded_descriptors();
   restart_signals_after_fork();
+  forget_timers();
   the_hub->restart_after_fork(*core::current);
 }
 
