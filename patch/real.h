@@ -26,6 +26,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sem.h>
@@ -45,11 +46,12 @@
 
 namespace evergreen::patch {
 
-// A function's type without attributes (noreturn), which clang takes for part of it.
+// A function's type without attributes (noreturn), which clang takes for part of it; and without noexcept: a
+// cancellation may unwind also what C++'s headers say throws nothing.
 template <class R, class... A>
 auto plain(R (*)(A...)) -> R (*)(A...);
 template <class R, class... A>
-auto plain(R (*)(A...) noexcept) -> R (*)(A...) noexcept;
+auto plain(R (*)(A...) noexcept) -> R (*)(A...);
 template <class R, class... A>
 auto plain(R (*)(A..., ...)) -> R (*)(A..., ...);
 template <class R, class... A>

@@ -13,12 +13,14 @@
 
 #include "greenlet/fatal.h"
 #include "greenlet/glibc_layout.h"
+#include "greenlet/leftovers.h"
 #include "greenlet/overflow.h"
 #include "greenlet/static_tls.h"
 #include "greenlet/tls_block.h"
 #include "hub/core/carrier.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
+#include "patch/cancel.h"
 #include "patch/fd_traits.h"
 #include "patch/inside.h"
 #include "patch/libc_private.h"
@@ -28,6 +30,7 @@
 #include "patch/signal_timer.h"
 #include "patch/signals.h"
 #include "patch/thread.h"
+#include "patch/thread_name.h"
 #include "patch/wait_table.h"
 
 namespace evergreen::patch {
@@ -88,7 +91,10 @@ void release_in_child() {
 void restart_in_child() {
   const core::Runtime runtime;
   if (core::current == nullptr) return;  // forked by a kernel thread that runs no greenlets
-  if (core::current != &core::Hubs::main_greenlet()) leave_glibc_lists();
+  if (core::current != &core::Hubs::main_greenlet()) {
+    leave_glibc_lists();
+    give_process_own_name();
+  }
   forget_main_exit();
   static_cast<Thread*>(core::current)->forget_joiner();
   begin_process();
@@ -118,12 +124,16 @@ core::Hub* try_start() noexcept {
   }
   const core::Runtime runtime;  // what is made here is the hub's own
   try {
+    learn_leftovers();
+    learn_process_name();
     begin_process();
     read_default_attributes();
     replace_inside_libc();
     the_hub = &core::Hub::start(main_thread());
     the_hub->on_wake = on_wake;
     start_signals();
+    start_cancellation();
+    watch_end_of_main();
     restart_after_forks();
   } catch (const std::exception& error) {
     report("threads stay kernel threads: %s", error.what());
