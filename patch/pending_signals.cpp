@@ -124,10 +124,12 @@ void PendingSignals::await(std::uint64_t set) noexcept {
   awaited_ = set;
 }
 
-void PendingSignals::clear() noexcept {
+void PendingSignals::discard(std::uint64_t set) noexcept {
   const std::lock_guard guard(nodes.lock);
-  while (SignalNode* node = unlink_first(~std::uint64_t{0})) free_node(*node);
+  while (SignalNode* node = unlink_first(set)) free_node(*node);
 }
+
+void PendingSignals::clear() noexcept { discard(~std::uint64_t{0}); }
 
 void PendingSignals::close() noexcept {
   clear();

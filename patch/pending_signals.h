@@ -26,6 +26,9 @@ class PendingSignals {
   // Takes the oldest of the lowest signal in `set`; false if there is none.
   bool take(std::uint64_t set, siginfo_t& information) noexcept;
 
+  // Drops what is pending of `set`.
+  void discard(std::uint64_t set) noexcept;
+
   // What is pending.
   [[nodiscard]] std::uint64_t all() noexcept;
 

@@ -65,7 +65,7 @@ bool send_if_it_is(const void* owner, const void* argument) {
 }
 
 // The main thread's id is its pid: the kernel has a thread of that number, which drives any greenlet.
-bool is_ours(pid_t thread) noexcept { return thread > 0 && (thread == getpid() || is_of_greenlet(thread)); }
+bool is_ours(pid_t thread) noexcept { return thread > 0 && (thread == getpid() || greenlet_of(thread) != nullptr); }
 
 }  // namespace
 
