@@ -14,6 +14,7 @@
 #include "patch/interruption.h"
 #include "patch/shim.h"
 #include "patch/signal_actions.h"
+#include "patch/signal_stack.h"
 #include "patch/signal_timer.h"
 #include "patch/thread.h"
 
@@ -161,6 +162,18 @@ void take_signals() {
   let_in(before);
 }
 
+struct HandlerCall {
+  void* handler;
+  siginfo_t& information;
+  ucontext_t& context;
+
+  static void run(void* self) {
+    auto& call = *static_cast<HandlerCall*>(self);
+    const auto handler = reinterpret_cast<void (*)(int, siginfo_t*, void*)>(call.handler);
+    handler(call.information.si_signo, &call.information, &call.context);
+  }
+};
+
 // Calls the program's handler. The kernel has blocked what it has to meanwhile, and will set the mask in `context` when
 // we return: on whichever carrier that is, if the handler parks.
 void run_handler(siginfo_t& information, ucontext_t& context) {
@@ -178,8 +191,12 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   }
   ++handler_runs.all;
   if ((action.flags & SA_RESTART) == 0) ++handler_runs.interrupting;
-  reinterpret_cast<void (*)(int, siginfo_t*, void*)>(action.handler)(number, &information, &context);
-  if (self == nullptr) return;
+  HandlerCall call{action.handler, information, context};
+  if (self == nullptr) return call.run(&call);
+  const core::Carrier* const carrier = core::my_carrier;
+  call_handler(*self, (action.flags & SA_ONSTACK) != 0, HandlerCall::run, &call);
+  // Where it returns to another kernel thread, that keeps its own.
+  if (core::my_carrier != carrier) real.sigaltstack(nullptr, &context.uc_stack);
   const KeepErrno keep;
   const core::Runtime runtime;
   const std::uint64_t wanted = mask_of(context.uc_sigmask);
@@ -230,6 +247,7 @@ void route_deferred_signals() noexcept {
 }
 
 void start_signals() noexcept {
+  learn_handler_stack(main_thread());
   core::on_notice = take_signals;
   adopt_actions(on_signal);
 }
