@@ -68,8 +68,6 @@ void begin_child() noexcept {
   forget_sleepers();
   forget_signals();
   forget_timers();
-  forget_signals();
-  forget_timers();
   close_guarded_descriptors();
   forget_main_exit();
   if (core::current == nullptr) return;
