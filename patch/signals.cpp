@@ -14,6 +14,7 @@
 #include "patch/interruption.h"
 #include "patch/shim.h"
 #include "patch/signal_actions.h"
+#include "patch/signal_stack.h"
 #include "patch/thread.h"
 
 namespace evergreen::patch {
@@ -117,9 +118,9 @@ void defer(const siginfo_t& information, ucontext_t& context) noexcept {
   real.syscall(SYS_rt_sigqueueinfo, getpid(), information.si_signo, &information);
 }
 
-// What is pending and open goes to the kernel, as a kick where there is a handler; one for each signal, as the handler's
-// end sees to the next. Precondition: the kernel has it blocked for now: so it delivers all in the order in which it
-// always does.
+// What is pending and open goes to the kernel, as a kick where there is a handler; one for each signal, as the
+// handler's end sees to the next. Precondition: the kernel has it blocked for now: so it delivers all in the order in
+// which it always does.
 void kick_self(Thread& self, std::uint64_t open) noexcept {
   const pid_t thread = arch::kernel_thread_id();
   for (std::uint64_t left = self.signals.all() & open; left != 0; left &= left - 1) {
@@ -159,6 +160,18 @@ void take_signals() {
   let_in(before);
 }
 
+struct HandlerCall {
+  void* handler;
+  siginfo_t& information;
+  ucontext_t& context;
+
+  static void run(void* self) {
+    auto& call = *static_cast<HandlerCall*>(self);
+    const auto handler = reinterpret_cast<void (*)(int, siginfo_t*, void*)>(call.handler);
+    handler(call.information.si_signo, &call.information, &call.context);
+  }
+};
+
 // Calls the program's handler. The kernel has blocked what it has to meanwhile, and will set the mask in `context` when
 // we return: on whichever carrier that is, if the handler parks.
 void run_handler(siginfo_t& information, ucontext_t& context) {
@@ -176,8 +189,12 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   }
   ++handler_runs.all;
   if ((action.flags & SA_RESTART) == 0) ++handler_runs.interrupting;
-  reinterpret_cast<void (*)(int, siginfo_t*, void*)>(action.handler)(number, &information, &context);
-  if (self == nullptr) return;
+  HandlerCall call{action.handler, information, context};
+  if (self == nullptr) return call.run(&call);
+  const core::Carrier* const carrier = core::my_carrier;
+  call_handler(*self, (action.flags & SA_ONSTACK) != 0, HandlerCall::run, &call);
+  // Where it returns to another kernel thread, that keeps its own.
+  if (core::my_carrier != carrier) real.sigaltstack(nullptr, &context.uc_stack);
   const KeepErrno keep;
   const core::Runtime runtime;
   const std::uint64_t wanted = mask_of(context.uc_sigmask);
@@ -225,6 +242,7 @@ void route_deferred_signals() noexcept {
 }
 
 void start_signals() noexcept {
+  learn_handler_stack(main_thread());
   core::on_notice = take_signals;
   adopt_actions(on_signal);
 }

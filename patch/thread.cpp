@@ -16,6 +16,7 @@
 #include "greenlet/tls_block.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
+#include "patch/robust.h"
 #include "patch/shim.h"
 
 extern "C" int __sigsetjmp(struct __jmp_buf_tag* buffer, int save_mask) noexcept;
@@ -85,6 +86,7 @@ RawGreenlet& Thread::entry(RawGreenlet& raw) {
   {
     const ResolverState resolver;
     self.run();
+    release_robust_mutexes();
   }
   core::end_user_code();
   self.signals.close();
@@ -209,6 +211,7 @@ pthread_key_t end_of_main;
 
 void wait_for_others() noexcept {
   Thread& self = main_thread();
+  release_robust_mutexes();
   {
     const core::Runtime runtime;
     self.finish();
