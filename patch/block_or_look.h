@@ -17,7 +17,8 @@ inline core::Wake sleep_a_little(const char* why, Deadline deadline) {
 }
 
 // Calls attempt() every millisecond until its result is not EBUSY; ETIMEDOUT when the deadline has passed. Each time
-// handlers have run it ends with on_signal(), unless that is 0.
+// handlers have run it ends with on_signal(), unless that is 0. Where the call is a cancellation point, so is
+// attempt().
 template <class Attempt, class OnSignal = int (*)()>
 int look_every_millisecond(const char* why, Deadline deadline, Attempt attempt, OnSignal on_signal = wait_again) {
   for (;;) {

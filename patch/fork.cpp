@@ -23,6 +23,7 @@
 #include "patch/pending_signals.h"
 #include "patch/shared_memory.h"
 #include "patch/shim.h"
+#include "patch/signal_timer.h"
 #include "patch/thread.h"
 #include "patch/thread_name.h"
 #include "patch/wait_table.h"
@@ -66,6 +67,7 @@ void begin_child() noexcept {
   forget_live_blocks(core::current != nullptr ? core::current->stack : nullptr);
   forget_sleepers();
   forget_signals();
+  forget_timers();
   close_guarded_descriptors();
   forget_main_exit();
   if (core::current == nullptr) return;

@@ -97,7 +97,7 @@ bool is_claimed(const void* address);
 // object lets it run first. Call before the first try.
 void let_beaten_go_first(const void* address);
 
-// Before the first use; and in a forked child before its first thread.
+// Before the first use.
 void make_wait_table();
 
 // In a forked child: all sleepers have stayed in the parent. Async-signal-safe.
@@ -105,7 +105,7 @@ void forget_sleepers() noexcept;
 
 // Calls attempt() until its result is not EBUSY, and parks in between; ETIMEDOUT when the deadline passes. Each time
 // handlers have run it ends with on_signal(), unless that is 0. Not for what another process may release, which wakes
-// nobody here: block_or_look.h.
+// nobody here: block_or_look.h. A cancellation point hears cancellations, and its on_signal() acts on them.
 //
 // Handlers run at the end of a Runtime, and may end the thread or jump away: at that point it is not in the table, and
 // no wake-up is in its hands, which others may need.
