@@ -3,7 +3,6 @@
 #include "greenlet/tls_block.h"
 #include "patch/block_or_look.h"
 #include "patch/clock.h"
-#include "patch/offload.h"
 #include "patch/robust.h"
 #include "patch/shim.h"
 #include "patch/wait_table.h"
@@ -50,6 +49,13 @@ int try_lock(pthread_mutex_t* mutex) noexcept {
 // trylock says EBUSY where lock must say EDEADLK.
 bool is_self_deadlock(const pthread_mutex_t& mutex) noexcept {
   return (mutex.__data.__kind & type_mask) == PTHREAD_MUTEX_ERRORCHECK && mutex.__data.__owner == thread_id();
+}
+
+// Of the lock word the upper bits are the ceiling.
+bool is_held_with_ceiling(const pthread_mutex_t& mutex) noexcept {
+  constexpr int lock_bits = 0x7ffff;
+  return has(mutex, protect_bit) && mutex.__data.__owner != thread_id() &&
+         (std::atomic_ref(const_cast<int&>(mutex.__data.__lock)).load() & lock_bits) != 0;
 }
 
 // `libc` is libc's own call, for those that wait in the kernel.
@@ -141,10 +147,14 @@ SHIM int evergreen_pthread_mutex_trylock(pthread_mutex_t* mutex) {
 
 SHIM int __pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept { return pthread_mutex_trylock(mutex); }
 
-// Takes the lock for a moment. libc's own call waits for it, in the kernel.
+// Takes the lock for a moment. libc's own call waits for it, in the kernel; with no carrier left, we do.
 SHIM int pthread_mutex_setprioceiling(pthread_mutex_t* mutex, int ceiling, int* before) noexcept {
-  static constinit core::CallSite site(core::CallSite::slow);
-  return offloaded(site, [=] { return real.pthread_mutex_setprioceiling(mutex, ceiling, before); });
+  if (!on_greenlet()) return real.pthread_mutex_setprioceiling(mutex, ceiling, before);
+  const core::SlowCall slow;
+  while (!slow.offered() && is_held_with_ceiling(*mutex)) {
+    sleep_a_little("pthread_mutex_setprioceiling", Deadline::never());
+  }
+  return real.pthread_mutex_setprioceiling(mutex, ceiling, before);
 }
 
 SHIM int evergreen_pthread_mutex_unlock(pthread_mutex_t* mutex) {

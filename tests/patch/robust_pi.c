@@ -198,3 +198,29 @@ CASE(mutex_with_ceiling) {
   join(thread);
   CHECK_EQ(pthread_mutex_destroy(&mutex), 0);
 }
+
+static void set_ceiling_when_held(void* argument) {
+  struct Held* held = argument;
+  int before = 0;
+  await_flag(&held->is_held);
+  CHECK_EQ(pthread_mutex_setprioceiling(&mutex, 2, &before), 0);
+  CHECK(before == 1 || before == 2);
+  CHECK_EQ(held->is_let_go, 1);
+  held->is_held = held->is_let_go = 0;  // for the other round
+}
+
+static void hold_with_ceiling(void* argument) {
+  struct Held* held = argument;
+  while (pthread_mutex_lock(&mutex) == EINVAL) continue;  // see above
+  set_flag(&held->is_held);
+  usleep(2000);
+  held->is_let_go = 1;
+  unlock();
+}
+
+CASE(pthread_mutex_setprioceiling) {
+  struct Held held = {0, 0, NULL};
+  init_mutex(PTHREAD_MUTEX_NORMAL, PTHREAD_PRIO_PROTECT, PTHREAD_MUTEX_STALLED);
+  meet(set_ceiling_when_held, hold_with_ceiling, &held);
+  CHECK_EQ(pthread_mutex_destroy(&mutex), 0);
+}
