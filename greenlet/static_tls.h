@@ -10,7 +10,7 @@ void add_live_block(Stack& stack) noexcept;
 void remove_live_block(Stack& stack) noexcept;
 
 // In a forked child: all but `own`, which may be nullptr, have stayed in the parent. Async-signal-safe.
-void forget_live_blocks(Stack* own) noexcept;
+[[gnu::noplt]] void forget_live_blocks(Stack* own) noexcept;
 
 // Whether one of them has the thread id `id`. Looks at all. From any kernel thread, not from a signal handler.
 bool is_live_thread_id(int id) noexcept;

@@ -64,13 +64,10 @@ void begin_child() noexcept {
   core::Hubs::stay_in_parent();
   forget_live_blocks(core::current != nullptr ? core::current->stack : nullptr);
   forget_sleepers();
-  forget_signals();
+  forget_deferred_signals();
   close_guarded_descriptors();
   forget_main_exit();
-  if (core::current == nullptr) return;
-  auto& self = static_cast<Thread&>(*core::current);
-  self.forget_joiner();
-  new (&self.signals) PendingSignals;
+  if (core::current != nullptr) static_cast<Thread&>(*core::current).forget_joiner();
 }
 
 void begin_forked_child() {
@@ -101,6 +98,8 @@ bool restart_hub() noexcept {
     const core::Runtime runtime;
     draw_thread_ids();
     make_wait_table();
+    forget_pending_signals();
+    new (&static_cast<Thread&>(*core::current).signals) PendingSignals;
     hub()->restart_after_fork(*core::current);
   } catch (const std::exception& error) {
     report("the threads of a forked child stay kernel threads: %s", error.what());

@@ -174,7 +174,7 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   const int number = information.si_signo;
   const SignalAction action = action_of(number);
   if (!action.is_handler()) return;  // changed meanwhile
-  Thread* self = core::current != nullptr && !core::in_runtime ? &running() : nullptr;
+  Thread* self = on_greenlet() ? &running() : nullptr;
   const std::uint64_t kernels = mask_of(context.uc_sigmask), before = self != nullptr ? self->signal_mask : 0;
   if ((action.flags & static_cast<int>(SA_RESETHAND)) != 0) reset_action(number);
   if (self != nullptr) {
@@ -186,7 +186,7 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   ++handler_runs.all;
   if ((action.flags & SA_RESTART) == 0) ++handler_runs.interrupting;
   reinterpret_cast<void (*)(int, siginfo_t*, void*)>(action.handler)(number, &information, &context);
-  if (self == nullptr) return;
+  if (self == nullptr || core::waits_natively) return;  // or it has forked, and is the child
   const KeepErrno keep;
   const core::Runtime runtime;
   const std::uint64_t wanted = mask_of(context.uc_sigmask);
