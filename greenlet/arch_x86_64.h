@@ -91,3 +91,31 @@ inline long write_by_system_call(int fd, const void* data, std::size_t size) noe
       ".size " #name ", . - " #name          \
       "\n"                                   \
       ".popsection")
+
+// Defines the hidden C function void name(void* top, void (*function)(void*), void* argument): it calls
+// function(argument) on the stack that ends at `top`. Exceptions pass through it.
+#define EVERGREEN_CALLS_ON_STACK(name)     \
+  asm(".pushsection .text\n"               \
+      ".hidden " #name                     \
+      "\n"                                 \
+      ".globl " #name                      \
+      "\n"                                 \
+      ".type " #name ", @function\n" #name \
+      ":\n"                                \
+      ".cfi_startproc\n"                   \
+      "push %rbp\n"                        \
+      ".cfi_adjust_cfa_offset 8\n"         \
+      ".cfi_rel_offset %rbp, 0\n"          \
+      "mov %rsp, %rbp\n"                   \
+      ".cfi_def_cfa_register %rbp\n"       \
+      "and $-16, %rdi\n"                   \
+      "mov %rdi, %rsp\n"                   \
+      "mov %rdx, %rdi\n"                   \
+      "call *%rsi\n"                       \
+      "leave\n"                            \
+      ".cfi_def_cfa %rsp, 8\n"             \
+      "ret\n"                              \
+      ".cfi_endproc\n"                     \
+      ".size " #name ", . - " #name        \
+      "\n"                                 \
+      ".popsection")

@@ -107,12 +107,12 @@ void remove_live_block(Stack& stack) noexcept {
   stack.unlink();
 }
 
-bool is_live_thread_id(int id) noexcept {
+Stack* find_live_block(int id) noexcept {
   const std::lock_guard guard(state().lock);
   for (Stack* stack = state().live.first(); stack != nullptr; stack = state().live.after(*stack)) {
-    if (thread_id_of(stack->tls_block()) == id) return true;
+    if (thread_id_of(stack->tls_block()) == id) return stack;
   }
-  return false;
+  return nullptr;
 }
 
 bool visit_live_blocks(bool (*visit)(const void* owner, const void* argument), const void* argument) {

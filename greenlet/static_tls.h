@@ -12,8 +12,8 @@ void remove_live_block(Stack& stack) noexcept;
 // In a forked child: all but `own`, which may be nullptr, have stayed in the parent. Async-signal-safe.
 [[gnu::noplt]] void forget_live_blocks(Stack* own) noexcept;
 
-// Whether one of them has the thread id `id`. Looks at all. From any kernel thread, not from a signal handler.
-bool is_live_thread_id(int id) noexcept;
+// The one with the thread id `id`, or nullptr. Looks at all. From any kernel thread, not from a signal handler.
+Stack* find_live_block(int id) noexcept;
 
 // Shows the owners of the stacks of all of them (stack.h) to visit() until that returns true; none dies meanwhile.
 // Returns whether it did. From any kernel thread, not from a signal handler.

@@ -21,6 +21,7 @@
 
 #include "greenlet/arch_x86_64.h"
 #include "greenlet/glibc_layout.h"
+#include "greenlet/leftovers.h"
 
 namespace evergreen {
 namespace {
@@ -45,9 +46,10 @@ std::uintptr_t* list_node(std::uintptr_t block) {
 constinit std::atomic<unsigned> thread_ids{0};
 
 // A thread id above every kernel's (PID_MAX_LIMIT is 2^22) and below the flag bits of robust and PI futexes
-// (FUTEX_TID_MASK): mutexes compare it, and zero would make all greenlets one owner.
+// (FUTEX_TID_MASK): mutexes compare it, and zero would make all greenlets one owner. A CPU clock's id has room for 28
+// bits of it.
 pid_t next_thread_id() {
-  constexpr unsigned first = 1U << 22, range = (1U << 30) - first;
+  constexpr unsigned first = 1U << 22, range = (1U << 28) - first;
   return static_cast<pid_t>(first + thread_ids.fetch_add(1, std::memory_order_relaxed) % range);
 }
 
@@ -161,13 +163,17 @@ int thread_id_of(std::uintptr_t block) noexcept {
 
 int thread_id() noexcept { return thread_id_of(arch::thread_pointer()); }
 
-void run_thread_destructors() {
+void run_thread_destructors(volatile bool& keys_begun) {
   const std::uintptr_t block = arch::thread_pointer();
   glibc().run_tls_destructors();
-  for (int round = 0; round < PTHREAD_DESTRUCTOR_ITERATIONS && destroy_key_values(block); ++round) {
+  if (!keys_begun) {
+    keys_begun = true;
+    for (int round = 0; round < PTHREAD_DESTRUCTOR_ITERATIONS && destroy_key_values(block); ++round) {
+    }
   }
   free_key_arrays(block);
   uselocale(LC_GLOBAL_LOCALE);
+  drop_leftovers();
 }
 
 }  // namespace evergreen

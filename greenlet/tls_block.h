@@ -22,7 +22,13 @@ bool renew_tls_block(std::uintptr_t block);
 
 // What start_thread does when a thread ends, to be called on the block itself: C++ thread_local destructors, then
 // pthread keys' destructors in up to PTHREAD_DESTRUCTOR_ITERATIONS rounds.
-void run_thread_destructors();
+// One that ends by pthread_exit jumps back to before the call, which is then made again with the same `keys_begun`: of
+// the values of keys, glibc passes by what is left.
+void run_thread_destructors(volatile bool& keys_begun);
+inline void run_thread_destructors() {
+  volatile bool keys_begun = false;
+  run_thread_destructors(keys_begun);
+}
 
 // Sets up what glibc wants of the running code's block before anything else: call first on a new stack.
 void enter_tls_block();

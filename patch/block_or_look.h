@@ -10,12 +10,13 @@
 
 namespace evergreen::patch {
 
-// Sleeps for a millisecond, or until the deadline. Where locks may park: see parks().
-inline void sleep_a_little(const char* why, Deadline deadline) noexcept {
-  core::sleep_until(std::min(deadline, Deadline::in(std::chrono::milliseconds(1))), why);
+// Sleeps for a millisecond, or until the deadline. Where locks may park: see parks(). No cancellation point.
+inline void sleep_a_little(const char* why, Deadline deadline) {
+  core::sleep_until(std::min(deadline, Deadline::in(std::chrono::milliseconds(1))), why, core::Hears::signals);
 }
 
-// Calls attempt() every millisecond until its result is not EBUSY; ETIMEDOUT when the deadline has passed.
+// Calls attempt() every millisecond until its result is not EBUSY; ETIMEDOUT when the deadline has passed. Where the
+// call is a cancellation point, so is attempt().
 template <class Attempt>
 int look_every_millisecond(const char* why, Deadline deadline, Attempt attempt) {
   for (;;) {

@@ -19,10 +19,11 @@ bool is_shared(const pthread_cond_t& condition) noexcept {
 }
 
 // POSIX allows a wait to end for no reason; so this one ends after a millisecond, and the program looks itself.
-int wait_a_little(pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
+int wait_a_little(pthread_mutex_t* mutex, const char* why, Deadline deadline) {
   if (const int error = unlock_mutex(mutex)) return error;
   sleep_a_little(why, deadline);
   const int locked = lock_mutex(mutex, why);
+  pthread_testcancel();
   return locked == 0 && deadline.has_passed() ? ETIMEDOUT : locked;
 }
 
@@ -35,22 +36,65 @@ int wait_shared(pthread_mutex_t* mutex, const char* why, Deadline deadline, Libc
   return slow.offered() ? libc() : wait_a_little(mutex, why, deadline);
 }
 
-int wait_own(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
-  bool timed_out;
-  {
-    const core::Runtime runtime;
-    Sleeper sleeper(condition, Sleeper::Kind::lock);
-    core::prepare_to_park(sleeper.greenlet);
-    add(sleeper);
-    if (const int error = unlock_mutex(mutex)) {
-      if (!remove(sleeper)) wake(condition, 1);
-      return error;
-    }
-    core::park(sleeper.greenlet, why, deadline);
-    timed_out = remove(sleeper);
+// One wait in the table, from before the mutex is unlocked until it is locked again; that too where a handler ends the
+// thread.
+class Waiting {
+ public:
+  Waiting(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why) noexcept
+      : sleeper_(condition, Sleeper::Kind::lock), mutex_(mutex), why_(why) {
+    add(sleeper_);
+    error_ = unlock_mutex(mutex);
+    is_unlocked_ = error_ == 0;
+    if (!is_unlocked_ && !remove(sleeper_)) wake(condition, 1);
   }
-  const int locked = lock_mutex(mutex, why);
-  return locked == 0 && timed_out ? ETIMEDOUT : locked;
+  ~Waiting() {
+    if (is_unlocked_) lock();
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+  // Of the unlock, or of the lock.
+  [[nodiscard]] int error() const noexcept { return error_; }
+
+  // Parks until it is woken, the deadline passes or the thread is cancelled. Handlers run in between; a wake-up that
+  // comes meanwhile takes it from the table.
+  core::Wake park(Deadline deadline) {
+    for (;;) {
+      {
+        const core::Runtime runtime;
+        core::prepare_to_park(sleeper_.greenlet, core::Hears::cancellation);
+        if (!is_waiting(sleeper_)) return core::Wake::woken;
+        const core::Wake how = core::park(sleeper_.greenlet, why_, deadline);
+        if (how != core::Wake::signalled) return how;
+      }
+      if (has_cancel_pending()) return core::Wake::signalled;
+    }
+  }
+
+  // Returns whether nobody has woken it.
+  bool lock() noexcept {
+    const bool was_waiting = remove(sleeper_);
+    error_ = lock_mutex(mutex_, why_);
+    is_unlocked_ = false;
+    return was_waiting;
+  }
+
+ private:
+  Sleeper sleeper_;
+  pthread_mutex_t* const mutex_;
+  const char* const why_;
+  int error_;
+  bool is_unlocked_;
+};
+
+int wait_own(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Deadline deadline) {
+  pthread_testcancel();
+  Waiting waiting(condition, mutex, why);
+  if (waiting.error() != 0) return waiting.error();
+  const core::Wake how = waiting.park(deadline);
+  if (!waiting.lock()) return waiting.error();  // woken, whatever else came
+  if (how == core::Wake::signalled) pthread_testcancel();
+  return waiting.error() == 0 && how == core::Wake::timed_out ? ETIMEDOUT : waiting.error();
 }
 
 template <class Libc>

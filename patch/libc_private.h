@@ -67,8 +67,10 @@ int __sched_setscheduler(pid_t id, int policy, const sched_param* parameters) no
 int __sched_getparam(pid_t id, sched_param* parameters) noexcept;
 int __pthread_once(pthread_once_t* control, void (*routine)());
 int __pthread_mutex_lock(pthread_mutex_t* mutex) noexcept;
+int __pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept;
 int __pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept;
 int __pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept;
+int __pthread_rwlock_tryrdlock(pthread_rwlock_t* lock) noexcept;
 int __pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept;
 int __pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept;
 int __res_query(const char* name, int query_class, int type, unsigned char* answer, int size) noexcept;

@@ -28,7 +28,7 @@ auto wait_for_queue(mqd_t queue, Direction direction, const char* why, Deadline 
     const auto result = attempt();
     if (result >= 0 || errno != ETIMEDOUT || deadline.has_passed()) return keep(result);
     const int error = wait_ready(queue, direction, why, deadline);
-    if (error == EBADF) return fail<decltype(attempt())>(error);
+    if (error == EBADF || error == EINTR) return fail<decltype(attempt())>(error);
   }
 }
 

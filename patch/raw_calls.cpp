@@ -59,11 +59,6 @@ long raw_mremap(Arguments given) noexcept {
                                          argument<void*>(given[4])));
 }
 
-long raw_getpriority(Arguments given) noexcept {
-  return static_cast<int>(given[0]) == PRIO_PROCESS ? with_kernel_id<SYS_getpriority, 1, id_to_ask_about>(given)
-                                                    : ask_kernel(SYS_getpriority, given);
-}
-
 long raw_ppoll(Arguments given) noexcept {
   auto* timeout = argument<timespec*>(given[2]);
   if (!on_greenlet() || !is_timeout(timeout) || !is_mask(given[3], given[4])) return ask_kernel(SYS_ppoll, given);

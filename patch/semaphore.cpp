@@ -2,6 +2,7 @@
 
 #include "patch/block_or_look.h"
 #include "patch/clock.h"
+#include "patch/interruption.h"
 #include "patch/shim.h"
 #include "patch/wait_table.h"
 
@@ -32,19 +33,33 @@ int try_wait(sem_t* semaphore) noexcept {
 // Other processes may post it: libc's own call waits for it, in the kernel; a cancellation may end that.
 template <class Libc>
 int wait_shared(sem_t* semaphore, const char* why, Deadline deadline, Libc libc) {
-  const auto attempt = [semaphore] { return try_wait(semaphore); };
+  const auto attempt = [semaphore] {
+    const int result = try_wait(semaphore);
+    if (result == EBUSY) pthread_testcancel();
+    return result;
+  };
   const int result = attempt();
   if (result != EBUSY) return result;
   return block_or_look(why, deadline, attempt, [libc] { return libc() == 0 ? 0 : errno; });
+}
+
+int wait_own(sem_t* semaphore, const char* why, Deadline deadline) {
+  const Interruption interruption(Interruption::Restarts::if_asked);
+  for (;;) {
+    const int error = try_then_park(
+        semaphore, Sleeper::Kind::semaphore, why, deadline, [semaphore] { return try_wait(semaphore); },
+        core::Hears::cancellation);
+    if (error != EINTR) return error;
+    if (interruption.after_signal() != 0) return EINTR;
+  }
 }
 
 template <class Libc>
 int wait(sem_t* semaphore, const char* why, Deadline deadline, Libc libc) {
   const KeepErrno keep;
   let_beaten_go_first(semaphore);
-  const int error = is_shared(semaphore) ? wait_shared(semaphore, why, deadline, libc)
-                                         : try_then_park(semaphore, Sleeper::Kind::semaphore, why, deadline,
-                                                         [semaphore] { return try_wait(semaphore); });
+  const int error =
+      is_shared(semaphore) ? wait_shared(semaphore, why, deadline, libc) : wait_own(semaphore, why, deadline);
   return error == 0 ? keep(0) : fail(error);
 }
 
@@ -57,12 +72,14 @@ using namespace evergreen::patch;
 // Parks while it is zero. Cancellation point. A signal ends it.
 SHIM int sem_wait(sem_t* semaphore) {
   if (!parks()) return real.sem_wait(semaphore);
+  pthread_testcancel();
   return wait(semaphore, "sem_wait", Deadline::never(), [=] { return real.sem_wait(semaphore); });
 }
 
 // Parks while it is zero. Cancellation point. A signal ends it.
 SHIM int sem_timedwait(sem_t* semaphore, const timespec* until) {
   if (!parks() || !is_valid(*until)) return real.sem_timedwait(semaphore, until);
+  pthread_testcancel();
   return wait(semaphore, "sem_timedwait", deadline_on(CLOCK_REALTIME, *until),
               [=] { return real.sem_timedwait(semaphore, until); });
 }

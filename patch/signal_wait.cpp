@@ -54,6 +54,7 @@ int park_until_pending(const OwnDescriptor& of_process, const char* why, Restart
 // As sigtimedwait, which fails with EAGAIN where no signal of `set` is pending in time.
 int wait_for_signal(const sigset_t* set, siginfo_t* information, Deadline deadline, const char* why,
                     Restarts restarts) {
+  pthread_testcancel();
   const KeepErrno keep;
   const auto attempt = [=] {
     constexpr timespec at_once{};
@@ -82,7 +83,7 @@ int wait_for_handler(const sigset_t* mask, const char* why) {
     {
       // No handler runs from here to the park, or it would be missed.
       const core::Runtime runtime;
-      core::prepare_to_park(*core::current, core::Hears::signals);
+      core::prepare_to_park(*core::current, core::Hears::cancellation);
       if (!interruption.has_come()) core::park(*core::current, why, Deadline::never());
     }
     pthread_testcancel();

@@ -14,6 +14,7 @@
 #include "patch/interruption.h"
 #include "patch/shim.h"
 #include "patch/signal_actions.h"
+#include "patch/signal_stack.h"
 #include "patch/thread.h"
 
 namespace evergreen::patch {
@@ -119,9 +120,9 @@ void defer(const siginfo_t& information, ucontext_t& context) noexcept {
   real.syscall(SYS_rt_sigqueueinfo, getpid(), information.si_signo, &information);
 }
 
-// What is pending and open goes to the kernel, as a kick where there is a handler; one for each signal, as the handler's
-// end sees to the next. Precondition: the kernel has it blocked for now: so it delivers all in the order in which it
-// always does.
+// What is pending and open goes to the kernel, as a kick where there is a handler; one for each signal, as the
+// handler's end sees to the next. Precondition: the kernel has it blocked for now: so it delivers all in the order in
+// which it always does.
 void kick_self(Thread& self, std::uint64_t open) noexcept {
   const pid_t thread = arch::kernel_thread_id();
   for (std::uint64_t left = self.signals.all() & open; left != 0; left &= left - 1) {
@@ -168,6 +169,18 @@ void take_signals() {
   let_in(before);
 }
 
+struct HandlerCall {
+  void* handler;
+  siginfo_t& information;
+  ucontext_t& context;
+
+  static void run(void* self) {
+    auto& call = *static_cast<HandlerCall*>(self);
+    const auto handler = reinterpret_cast<void (*)(int, siginfo_t*, void*)>(call.handler);
+    handler(call.information.si_signo, &call.information, &call.context);
+  }
+};
+
 // Calls the program's handler. The kernel has blocked what it has to meanwhile, and will set the mask in `context` when
 // we return: on whichever carrier that is, if the handler parks.
 void run_handler(siginfo_t& information, ucontext_t& context) {
@@ -185,8 +198,13 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   }
   ++handler_runs.all;
   if ((action.flags & SA_RESTART) == 0) ++handler_runs.interrupting;
-  reinterpret_cast<void (*)(int, siginfo_t*, void*)>(action.handler)(number, &information, &context);
+  HandlerCall call{action.handler, information, context};
+  if (core::current == nullptr || core::in_runtime) return call.run(&call);
+  const core::Carrier* const carrier = core::my_carrier;
+  call_handler(running(), (action.flags & SA_ONSTACK) != 0, HandlerCall::run, &call);
   if (self == nullptr || core::waits_natively) return;  // or it has forked, and is the child
+  // Where it returns to another kernel thread, that keeps its own.
+  if (core::my_carrier != carrier) real.sigaltstack(nullptr, &context.uc_stack);
   const KeepErrno keep;
   const core::Runtime runtime;
   const std::uint64_t wanted = mask_of(context.uc_sigmask);
@@ -234,6 +252,7 @@ void route_deferred_signals() noexcept {
 }
 
 void start_signals() noexcept {
+  learn_handler_stack(main_thread());
   core::on_notice = take_signals;
   adopt_actions(on_signal);
 }

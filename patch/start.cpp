@@ -11,15 +11,18 @@
 
 #include "greenlet/fatal.h"
 #include "greenlet/glibc_layout.h"
+#include "greenlet/leftovers.h"
 #include "greenlet/overflow.h"
 #include "greenlet/tls_block.h"
 #include "hub/core/carrier.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
+#include "patch/cancel.h"
 #include "patch/inside.h"
 #include "patch/once.h"
 #include "patch/signals.h"
 #include "patch/thread.h"
+#include "patch/thread_name.h"
 #include "patch/wait_table.h"
 
 namespace evergreen::patch {
@@ -49,6 +52,8 @@ core::Hub* try_start() noexcept {
   }
   const core::Runtime runtime;  // what is made here is the hub's own
   try {
+    learn_leftovers();
+    learn_process_name();
     draw_thread_ids();
     learn_fork_generation();
     make_wait_table();
@@ -57,6 +62,8 @@ core::Hub* try_start() noexcept {
     the_hub = &core::Hub::start(main_thread());
     the_hub->on_wake = on_wake;
     start_signals();
+    start_cancellation();
+    watch_end_of_main();
   } catch (const std::exception& error) {
     report("threads stay kernel threads: %s", error.what());
     return nullptr;

@@ -114,6 +114,7 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_pause, same<pause>},
     // Time
     {SYS_nanosleep, same<nanosleep>},
+    {SYS_clock_gettime, same<clock_gettime>},
     {SYS_clock_nanosleep, raw_clock_nanosleep},
     {SYS_sched_yield, same<sched_yield>},
     // Threads
@@ -121,7 +122,8 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_tgkill, same<tgkill>},
     {SYS_tkill, raw_tkill},
     {SYS_rt_tgsigqueueinfo, raw_tgsigqueueinfo},
-    {SYS_sched_getaffinity, with_kernel_id<SYS_sched_getaffinity, 0, id_to_ask_about>},
+    {SYS_prctl, raw_prctl},
+    {SYS_sched_getaffinity, raw_sched_getaffinity},
     {SYS_sched_setaffinity, same<sched_setaffinity>},
     {SYS_sched_getscheduler, same<sched_getscheduler>},
     {SYS_sched_setscheduler, same<sched_setscheduler>},
@@ -163,7 +165,8 @@ SHIM long syscall(long number, ...) noexcept {
   if (started() && number >= 0 && number < std::ssize(handlers)) {
     const Handler handler = handlers[static_cast<std::size_t>(number)];
     if (handler != nullptr) {
-      const Uncancelled scope;  // libc's functions for these calls are cancellation points; this one is none
+      const Uncancelled scope(
+          !core::in_runtime);  // libc's functions for these calls are cancellation points; this one is none
       return handler({a, b, c, d, e, f});
     }
   }

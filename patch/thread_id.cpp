@@ -13,15 +13,16 @@ pid_t own_id() noexcept { return started() && core::current != nullptr ? thread_
 
 }  // namespace
 
-bool is_of_greenlet(pid_t id) noexcept {
-  if (!started()) return false;
+Thread* greenlet_of(pid_t id) noexcept {
+  if (!started()) return nullptr;
   const pid_t own = own_id();
-  if (id == 0 || id == own) return is_made_up(own);
+  if (id == 0 || id == own) return is_made_up(own) ? static_cast<Thread*>(core::current) : nullptr;
   const core::Runtime runtime;
-  return is_made_up(id) && is_live_thread_id(id);
+  const Stack* stack = is_made_up(id) ? find_live_block(id) : nullptr;
+  return stack == nullptr ? nullptr : static_cast<Thread*>(const_cast<void*>(stack->owner));  // a loop's has none
 }
 
-pid_t id_to_ask_about(pid_t id) noexcept { return is_of_greenlet(id) ? 0 : id; }
+pid_t id_to_ask_about(pid_t id) noexcept { return greenlet_of(id) != nullptr ? 0 : id; }
 
 
 }  // namespace evergreen::patch

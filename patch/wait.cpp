@@ -60,10 +60,9 @@ pid_t wait_for_any(const char* why, Call call) {
   return keep(result != 0 ? result : block_or_look_for_child(why, call));
 }
 
-// All but waitid are this call, in libc too. The header says that wait4 throws nothing; but a cancellation unwinds it.
+// All but waitid are this call, in libc too.
 pid_t wait4_of(pid_t child, int* status, int options, rusage* usage, const char* why) {
-  pid_t (*const libc)(pid_t, int*, int, rusage*) = real.wait4;
-  const auto call = [=](int more) { return libc(child, status, options | more, usage); };
+  const auto call = [=](int more) { return real.wait4(child, status, options | more, usage); };
   if (!on_greenlet() || (options & WNOHANG) != 0) return call(0);
   return child > 0 && options == 0 ? wait_for_end(child, why, call) : wait_for_any(why, call);
 }

@@ -97,12 +97,16 @@ void forget_sleepers() noexcept;
 
 // Calls attempt() until its result is not EBUSY, and parks in between; ETIMEDOUT when the deadline passes. Not for what
 // another process may release, which wakes nobody here: block_or_look.h.
+//
+// Handlers run at the end of a park that a signal has ended, and then it goes on. One that hears cancellations returns
+// EINTR instead.
 template <class Attempt>
-int try_then_park(const void* address, Sleeper::Kind kind, const char* why, Deadline deadline, Attempt attempt) {
+int try_then_park(const void* address, Sleeper::Kind kind, const char* why, Deadline deadline, Attempt attempt,
+                  core::Hears hears = core::Hears::signals) {
   Sleeper sleeper(address, kind);
-  for (;; sleeper.beaten = true) {
+  for (;;) {
     const core::Runtime runtime;
-    core::prepare_to_park(sleeper.greenlet);
+    core::prepare_to_park(sleeper.greenlet, hears);
     add(sleeper);
     const int result = attempt();
     if (result != EBUSY) {
@@ -115,6 +119,11 @@ int try_then_park(const void* address, Sleeper::Kind kind, const char* why, Dead
       const int last = attempt();
       return last == EBUSY ? ETIMEDOUT : last;
     }
+    if (how == core::Wake::signalled && hears == core::Hears::cancellation) {
+      if (was_woken) wake(address, 1);
+      return EINTR;
+    }
+    sleeper.beaten = sleeper.beaten || was_woken;
   }
 }
 

@@ -11,6 +11,7 @@
 #include "greenlet/tls_block.h"
 #include "hub/core/carrier.h"
 #include "hub/core/closing.h"
+#include "hub/core/cpu_time.h"
 #include "hub/core/hubs.h"
 #include "hub/core/monitor.h"
 #include "hub/core/park.h"
@@ -37,8 +38,9 @@ void introduce(std::uintptr_t block, HubGreenlet* self, Hub& hub) noexcept {
 }
 
 // A greenlet goes on, on the carrier that drives its hub now.
-void board(const HubGreenlet& self) noexcept {
+void board(HubGreenlet& self) noexcept {
   my_carrier = running_hub->carrier();
+  begin_cpu_time(self);
   my_carrier->set_signal_mask(self.signal_mask);
 }
 
@@ -225,6 +227,7 @@ void Hub::stop_running(HubGreenlet& self) noexcept {
   RawGreenlet& next = successor();
   if (&next == &self) return;
   begin_run();
+  end_cpu_time(self);
   RawGreenlet::switch_to(self, next);
   current = &self;  // another's meanwhile, where greenlets share a TLS block
   board(self);
@@ -256,6 +259,7 @@ void leave_hub() noexcept {
 }
 
 void go_home() noexcept {
+  end_cpu_time(*current);
   my_carrier->send_home(*current);
   current->solo.store(false, std::memory_order_relaxed);
   running_hub = current->home;

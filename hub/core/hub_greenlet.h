@@ -64,9 +64,11 @@ class alignas(64) HubGreenlet : public RawGreenlet {
   const char* waits_for = nullptr;    // a literal: "recv", "pthread_cond_wait"; nullptr while it does not wait
 
   Deadline deadline = Deadline::never();
-  DeadlineHook in_deadlines;      // DeadlineQueue::order_
-  Stack* const stack = nullptr;   // nullptr: the stack that a kernel thread came with
-  std::uint64_t id = 0;           // counts from 1, the main greenlet, in a process
+  DeadlineHook in_deadlines;     // DeadlineQueue::order_
+  Stack* const stack = nullptr;  // nullptr: the stack that a kernel thread came with
+  std::uint64_t id = 0;          // counts from 1, the main greenlet, in a process
+  std::int64_t cpu_began = -1;   // cpu_time.h: what its kernel thread's clock showed; -1 while it does not run
+  std::atomic<std::int64_t> cpu_used{0};
   std::uint64_t signal_mask = 0;  // signal_masks.h; inherited from whoever makes it
 
   // See solo.h. Written by the new owner of the hub that it was taken from; the rest by the greenlet itself.

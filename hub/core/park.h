@@ -25,6 +25,7 @@
 // belong to one hub, such as Descriptors, "the lock" is that only the hub's driver uses them.)
 #pragma once
 
+#include "greenlet/cancellation.h"
 #include "hub/core/hub_greenlet.h"
 #include "hub/core/runtime.h"
 #include "hub/deadline.h"
@@ -44,10 +45,11 @@ HubGreenlet& current_or_thread();
 
 // Step 1. Only the running greenlet itself. One that hears signals may end because of one; then step 4 is as after a
 // deadline: still linked, nobody woke it, and a wake-up that came just before has unlinked it.
-enum class Hears : bool { nothing, signals };
-inline void prepare_to_park(HubGreenlet& self, Hears what = Hears::nothing) noexcept {
-  self.parking.store(what == Hears::signals ? HubGreenlet::awake | HubGreenlet::hears : HubGreenlet::awake);
-}
+//
+// `cancellation`: hears signals too, and does not even begin to wait where a cancellation is pending. For cancellation
+// points: others would never wait.
+enum class Hears : std::uint8_t { nothing, signals, cancellation };
+inline void prepare_to_park(HubGreenlet& self, Hears what = Hears::nothing) noexcept;
 
 // Step 3. Stops the running greenlet (self must be current_or_thread()) until unpark() or until `deadline` has passed;
 // `why` is a literal that names the call. errno is kept. Not on a loop stack.
@@ -57,6 +59,11 @@ Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept;
 // been woken already. `first`: ahead of all that are ready already, where the caller drives its hub.
 enum class Order : bool { last, first };
 void unpark(HubGreenlet& greenlet, Wake how, Order order = Order::last) noexcept;
+
+inline void prepare_to_park(HubGreenlet& self, Hears what) noexcept {
+  self.parking.store(what == Hears::nothing ? HubGreenlet::awake : HubGreenlet::awake | HubGreenlet::hears);
+  if (what == Hears::cancellation && has_cancel_pending()) unpark(self, Wake::signalled);
+}
 
 // Lets every other ready greenlet of this hub run first. For a plain kernel thread: sched_yield(2).
 void yield() noexcept;

@@ -60,11 +60,12 @@ bool is_closing_any(std::span<const FdInterest> interests) noexcept {
 }
 
 int poll_until(pollfd* fds, nfds_t count, Deadline deadline) noexcept {
-  if (deadline.is_never()) return ppoll(fds, count, nullptr, nullptr);
+  // Not by libc's ppoll: a cancellation would unwind us.
+  if (deadline.is_never()) return static_cast<int>(syscall(SYS_ppoll, fds, count, nullptr, nullptr, 0));
   const auto left = std::max(deadline.when() - Deadline::Clock::now(), Deadline::Clock::duration::zero());
   const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
-  const timespec time{seconds.count(), (left - seconds).count()};
-  return ppoll(fds, count, &time, nullptr);
+  timespec time{seconds.count(), (left - seconds).count()};
+  return static_cast<int>(syscall(SYS_ppoll, fds, count, &time, nullptr, 0));
 }
 
 // The last entry is the carrier's own.

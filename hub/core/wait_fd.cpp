@@ -21,7 +21,7 @@ Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const ch
   HubGreenlet& self = *current;
   FdWaiter* const first = waiters;
   bool complete = true;
-  prepare_to_park(self, Hears::signals);
+  prepare_to_park(self, Hears::cancellation);
   const Runtime runtime;
   if (stays_solo(self)) {
     if (const auto end = poll_solo(self, interests, deadline)) return *end;
@@ -62,10 +62,10 @@ Wake wait_any_fd(std::span<const FdInterest> interests, const char* why, Deadlin
   return wait_any(interests, many.get(), why, deadline);
 }
 
-Wake sleep_until(Deadline deadline, const char* why) {
+Wake sleep_until(Deadline deadline, const char* why, Hears hears) {
   const Runtime runtime;
   HubGreenlet& self = current_or_thread();
-  prepare_to_park(self, Hears::signals);
+  prepare_to_park(self, hears);
   return park(self, why, deadline);
 }
 

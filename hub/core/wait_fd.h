@@ -26,6 +26,6 @@ Wake wait_any_fd(std::span<const FdInterest> interests, const char* why, Deadlin
 
 // Parks until the deadline (timed_out), or a signal (signalled). Any greenlet or kernel thread, also where locks may
 // park.
-Wake sleep_until(Deadline deadline, const char* why);
+Wake sleep_until(Deadline deadline, const char* why, Hears hears = Hears::cancellation);
 
 }  // namespace evergreen::core
