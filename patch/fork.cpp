@@ -23,6 +23,7 @@
 #include "patch/pending_signals.h"
 #include "patch/shared_memory.h"
 #include "patch/shim.h"
+#include "patch/signal_timer.h"
 #include "patch/thread.h"
 #include "patch/thread_name.h"
 #include "patch/wait_table.h"
@@ -67,6 +68,7 @@ void begin_child() noexcept {
   forget_live_blocks(core::current != nullptr ? core::current->stack : nullptr);
   forget_sleepers();
   forget_deferred_signals();
+  forget_timers();
   close_guarded_descriptors();
   forget_main_exit();
   if (core::current != nullptr) static_cast<Thread&>(*core::current).forget_joiner();
@@ -78,7 +80,9 @@ void begin_forked_child() {
   if (!started()) return;
   core::in_runtime = was_in_runtime;
   learn_fork_generation();
-  if (core::current != nullptr && core::current != &main_thread()) leave_glibc_lists();
+  if (core::current == nullptr || core::current == &main_thread()) return;
+  leave_glibc_lists();
+  give_process_own_name();
 }
 
 // Locks: last before the fork, first after it. The program's own handlers wait for locks, and others must run then.

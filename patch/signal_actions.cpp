@@ -7,6 +7,7 @@
 #include "hub/core/signal_masks.h"
 #include "patch/fork.h"
 #include "patch/shim.h"
+#include "patch/signal_discard.h"
 
 namespace evergreen::patch {
 namespace {
@@ -71,6 +72,7 @@ int change(int signal, const struct sigaction& wanted, struct sigaction* before)
     return result;
   }
   if (!is_handler) store(entry, wanted);
+  if (action_of(signal).is_ignored(signal)) discard_ignored(signal);
   old.sa_flags |= kernels.sa_flags & restorer_flag;
   old.sa_restorer = kernels.sa_restorer;
   if (before != nullptr) *before = old;

@@ -6,6 +6,7 @@
 #include "greenlet/tls_block.h"
 #include "hub/core/hubs.h"
 #include "patch/shim.h"
+#include "patch/signal_discard.h"
 #include "patch/signals.h"
 #include "patch/thread.h"
 
@@ -27,6 +28,7 @@ int send_to(Thread& thread, int signal, const siginfo_t& information) noexcept {
 
 int send_by_id(pid_t id, int signal, const siginfo_t* given) noexcept {
   if (!started() || core::in_runtime || core::waits_natively) return -1;
+  discard_contrary(signal);
   const siginfo_t information = given != nullptr ? *given : information_of(signal, SI_TKILL);
   if (core::current != nullptr && id == ::gettid()) {
     return send_to(static_cast<Thread&>(*core::current), signal, information);
@@ -42,7 +44,7 @@ int send_by_id(pid_t id, int signal, const siginfo_t* given) noexcept {
       [](const void* owner, const void* argument) {
         auto& sending = *static_cast<Sending*>(const_cast<void*>(argument));
         auto* thread = static_cast<Thread*>(const_cast<void*>(owner));
-        if (thread == nullptr || thread_id_of(thread->block()) != sending.id) return false;
+        if (thread == nullptr || thread->has_ended() || thread_id_of(thread->block()) != sending.id) return false;
         sending.result = send_to(*thread, sending.information.si_signo, sending.information);
         return true;
       },
@@ -60,6 +62,7 @@ SHIM int pthread_kill(pthread_t handle, int signal) noexcept {
   Thread* thread = started() && !core::in_runtime ? Thread::find(handle) : nullptr;
   if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_kill(handle, signal);
   const KeepErrno keep;
+  discard_contrary(signal);
   return keep(send_to(*thread, signal, information_of(signal, SI_TKILL)));
 }
 
@@ -91,6 +94,7 @@ SHIM int tgkill(pid_t process, pid_t id, int signal) {
 // To this process: the handler has run when it returns, if the caller is who gets it.
 SHIM int kill(pid_t process, int signal) noexcept {
   const bool is_own = started() && process == getpid() && is_signal(signal) && !is_internal(signal);
+  if (is_own) discard_contrary(signal);
   if (is_own && send_to_process(information_of(signal, SI_USER))) return 0;
   return real.kill(process, signal);
 }
@@ -99,6 +103,7 @@ SHIM int sigqueue(pid_t process, int signal, const sigval value) noexcept {
   const bool is_own = started() && process == getpid() && is_signal(signal) && !is_internal(signal);
   siginfo_t information = information_of(signal, SI_QUEUE);
   information.si_value = value;
+  if (is_own) discard_contrary(signal);
   if (is_own && send_to_process(information)) return 0;
   return real.sigqueue(process, signal, value);
 }

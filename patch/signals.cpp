@@ -15,6 +15,7 @@
 #include "patch/shim.h"
 #include "patch/signal_actions.h"
 #include "patch/signal_stack.h"
+#include "patch/signal_timer.h"
 #include "patch/thread.h"
 
 namespace evergreen::patch {
@@ -98,6 +99,7 @@ bool post_to_any(const siginfo_t& information) noexcept {
 // Precondition: in a Runtime that is not nested, and no handler's: lists are in order, and their locks free.
 void route(const siginfo_t& information) noexcept {
   const int number = information.si_signo;
+  if (pass_on_timer_signal(information)) return;
   if (leaves_open(main_one(), number)) {
     post(main_one(), information);
   } else if (core::current != nullptr && leaves_open(*core::current, number)) {
@@ -234,6 +236,9 @@ void on_signal(int number, siginfo_t* information, void* raw_context) {
   if (is_kick) {
     const core::Runtime runtime;
     if (!running().signals.take(signal_bit(number), *information)) return;
+  } else if (pass_on_timer_signal(*information)) {
+    errno = saved;
+    return;
   } else if (!is_of_running(*information) && core::current != &main_one() && leaves_open(main_one(), number)) {
     const core::Runtime runtime;
     post(main_one(), *information);
