@@ -261,6 +261,7 @@ SHIM void pthread_exit(void* result) {
   if (started() && core::current != nullptr) {
     auto& self = static_cast<Thread&>(*core::current);
     self.result = result;
+    if (&self == &main_thread()) prepare_end_of_main();  // libc destroys no thread_local object of the main thread
   }
   real.pthread_exit(result);
   __builtin_unreachable();
