@@ -52,7 +52,7 @@ class ListedBlock {
 
 // In a forked child, on the block that called fork: glibc has put that block on its list of threads, where it must not
 // stay, because we reuse it without telling.
-void leave_glibc_lists() noexcept;
+[[gnu::noplt]] void leave_glibc_lists() noexcept;
 
 // Starts to count thread ids from a random place: processes that share a mutex must not have the same ones. Once at
 // start, and in a forked child.

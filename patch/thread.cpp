@@ -16,7 +16,6 @@
 #include "greenlet/tls_block.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
-#include "patch/fork.h"
 #include "patch/robust.h"
 #include "patch/shim.h"
 
