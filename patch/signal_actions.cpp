@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "hub/core/hubs.h"
 #include "hub/core/signal_masks.h"
 #include "patch/shim.h"
 #include "patch/signal_discard.h"
@@ -87,6 +88,20 @@ int ask(int signal, struct sigaction* now) noexcept {
   return 0;
 }
 
+// It has our memory, but the kernel keeps its actions apart.
+bool is_vfork_child() noexcept { return core::waits_natively && getpid() != core::Hubs::process(); }
+
+int change_in_vfork_child(int signal, const struct sigaction* wanted, struct sigaction* before) noexcept {
+  struct sigaction kernels {};
+  const int result = real.sigaction(signal, wanted, &kernels);
+  if (result != 0 || before == nullptr) return result;
+  if (our_handler != nullptr && kernels.sa_sigaction == our_handler) {
+    load(entries[static_cast<std::size_t>(signal)], kernels);
+  }
+  *before = kernels;
+  return 0;
+}
+
 // siginterrupt(3): whom signal(3) installs without SA_RESTART.
 constinit std::atomic<std::uint64_t> interrupting{0};
 
@@ -150,6 +165,7 @@ using namespace evergreen::patch;
 
 SHIM int sigaction(int signal, const struct sigaction* wanted, struct sigaction* before) noexcept {
   if (!started() || core::in_runtime || !is_known(signal)) return real.sigaction(signal, wanted, before);
+  if (is_vfork_child()) return change_in_vfork_child(signal, wanted, before);
   if (wanted != nullptr) return change(signal, *wanted, before);
   return before != nullptr ? ask(signal, before) : real.sigaction(signal, nullptr, nullptr);
 }
