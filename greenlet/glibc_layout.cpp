@@ -172,6 +172,18 @@ bool can_be_cancelled(std::uintptr_t self) {
   return pthread_cancel(pthread_self()) == 0 && is(15);
 }
 
+// Does without: only constructors that dlopen runs need it.
+void find_threads(std::uintptr_t self) {
+  const DebuggerField* field;
+  std::byte* globals;
+  if (!resolve(field, "_thread_db_rtld_global__dl_stack_user") || !resolve(globals, "_rtld_global")) return;
+  auto* head = reinterpret_cast<std::uintptr_t*>(globals + field->offset);
+  auto* const main = reinterpret_cast<std::uintptr_t*>(self + layout.list);
+  if (head[0] == reinterpret_cast<std::uintptr_t>(main) && main[1] == reinterpret_cast<std::uintptr_t>(head)) {
+    layout.threads = head;
+  }
+}
+
 // Runs glibc's own code on a block of ours. Nothing here may be kept in TLS across set_thread_pointer.
 [[gnu::noinline]] const char* check_scratch_block(std::uintptr_t scratch, pthread_key_t key) {
   const std::uintptr_t native = arch::thread_pointer();
@@ -215,6 +227,7 @@ const char* check_glibc() {
   if (const char* wrong = find_symbols()) return wrong;
   dl_iterate_phdr(find_libc_tls, nullptr);
   if (const char* wrong = check_running_thread()) return wrong;
+  find_threads(arch::thread_pointer());
   return check_on_scratch_block();
 }
 

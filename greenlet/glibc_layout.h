@@ -33,6 +33,10 @@ struct GlibcLayout {
     void (*destructor)(void*);
   };
   const Key* keys;
+
+  // _dl_stack_user: the list_t at which glibc's list of threads on the program's own memory begins; the main thread is
+  // on it. nullptr where it was not found.
+  std::uintptr_t* threads;
 };
 
 // Fills the layout and checks it on a scratch block. Returns nullptr, or one clause that says what does not hold: then

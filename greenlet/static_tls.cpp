@@ -2,7 +2,8 @@
 // the initial values into the blocks of all threads that glibc knows, and ours are on none of its lists. Dynamically
 // allocated TLS needs nothing from us: __tls_get_addr finds the running block's own dtv.
 //
-// What remains: a constructor that dlopen runs on a greenlet reads its module's own initial-exec variables as zero.
+// The caller of dlopen is on glibc's list for that long (ListedBlock), as constructors run before dlopen returns. What
+// remains: if they have another greenlet call the module, that one reads its initial-exec variables as zero.
 
 #include "greenlet/static_tls.h"
 
@@ -14,6 +15,7 @@
 #include <new>
 #include <vector>
 
+#include "greenlet/arch_x86_64.h"
 #include "greenlet/glibc_layout.h"
 #include "greenlet/tls_block.h"
 
@@ -133,11 +135,12 @@ void update_static_tls() {
   State& known = state();
   const std::lock_guard guard(known.lock);
   for (Stack* stack = known.live.first(); stack != nullptr; stack = known.live.after(*stack)) {
+    const bool glibc_gave = glibc().threads != nullptr && stack->tls_block() == arch::thread_pointer();
     for (const Module& module : known.modules) {
       if (!contains(now, module)) std::memset(place(*stack, module), 0, module.size);
     }
     for (const Module& module : now) {
-      if (!contains(known.modules, module)) give(*stack, module);
+      if (!glibc_gave && !contains(known.modules, module)) give(*stack, module);
     }
   }
   known.modules.swap(now);

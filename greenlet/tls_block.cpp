@@ -18,10 +18,12 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 
 #include "greenlet/arch_x86_64.h"
 #include "greenlet/glibc_layout.h"
 #include "greenlet/leftovers.h"
+#include "greenlet/spin_lock.h"
 
 namespace evergreen {
 namespace {
@@ -44,6 +46,8 @@ std::uintptr_t* list_node(std::uintptr_t block) {
 }
 
 constinit std::atomic<unsigned> thread_ids{0};
+
+constinit SpinLock threads_lock;
 
 // A thread id above every kernel's (PID_MAX_LIMIT is 2^22) and below the flag bits of robust and PI futexes
 // (FUTEX_TID_MASK): mutexes compare it, and zero would make all greenlets one owner. A CPU clock's id has room for 28
@@ -147,6 +151,29 @@ void leave_glibc_lists() noexcept {
   reinterpret_cast<std::uintptr_t*>(list[0])[1] = list[1];
   reinterpret_cast<std::uintptr_t*>(list[1])[0] = list[0];
   list[0] = list[1] = reinterpret_cast<std::uintptr_t>(list);
+}
+
+ListedBlock::ListedBlock() noexcept {
+  std::uintptr_t* const node = list_node(arch::thread_pointer());
+  std::uintptr_t* const head = glibc().threads;
+  const auto as_word = [](std::uintptr_t* list) { return reinterpret_cast<std::uintptr_t>(list); };
+  if (head == nullptr || node[0] != as_word(node)) return;
+  const std::lock_guard guard(threads_lock);
+  node[0] = head[0];
+  node[1] = as_word(head);
+  std::atomic_thread_fence(std::memory_order_release);  // readers go forward
+  reinterpret_cast<std::uintptr_t*>(head[0])[1] = as_word(node);
+  head[0] = as_word(node);
+  node_ = node;
+}
+
+ListedBlock::~ListedBlock() {
+  if (node_ == nullptr) return;
+  const std::lock_guard guard(threads_lock);
+  reinterpret_cast<std::uintptr_t*>(node_[0])[1] = node_[1];
+  reinterpret_cast<std::uintptr_t*>(node_[1])[0] = node_[0];
+  node_[1] = reinterpret_cast<std::uintptr_t>(node_);
+  node_[0] = reinterpret_cast<std::uintptr_t>(node_);
 }
 
 void draw_thread_ids() noexcept {

@@ -33,6 +33,20 @@ inline void run_thread_destructors() {
 // Sets up what glibc wants of the running code's block before anything else: call first on a new stack.
 void enter_tls_block();
 
+// Puts the running block on glibc's list of threads, for a call of dlopen: there glibc finds whom to give a new
+// module's static TLS before its constructors run. Only readers of the list come along meanwhile (dlopen, setuid), as
+// glibc's own threads are on another one. Nested ones do nothing.
+class ListedBlock {
+ public:
+  ListedBlock() noexcept;
+  ~ListedBlock();
+  ListedBlock(const ListedBlock&) = delete;
+  ListedBlock& operator=(const ListedBlock&) = delete;
+
+ private:
+  std::uintptr_t* node_ = nullptr;
+};
+
 // In a forked child, on the block that called fork: glibc has put that block on its list of threads, where it must not
 // stay, because we reuse it without telling.
 void leave_glibc_lists() noexcept;

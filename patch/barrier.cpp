@@ -30,6 +30,38 @@ bool completes_round(Barrier& barrier) noexcept {
   return before == last;
 }
 
+// One's place in the table, also while handlers run: it counts among those whom the last to come wakes.
+struct Place {
+  explicit Place(const void* barrier) : sleeper(barrier, Sleeper::Kind::lock) {}
+  ~Place() noexcept(false) { remove(sleeper); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  Sleeper sleeper;
+};
+
+int wait_for_others(Barrier& barrier) {
+  const std::size_t others = barrier.count - 1;  // read now: the first who is woken may destroy the barrier
+  Place place(&barrier);
+  Sleeper& sleeper = place.sleeper;
+  for (bool has_come = false;; has_come = true) {
+    const core::Runtime runtime;
+    core::prepare_to_park(sleeper.greenlet, core::Hears::signals);
+    if (!has_come) {
+      add(sleeper);
+      if (completes_round(barrier)) {
+        remove(sleeper);
+        wake(&barrier, others);
+        return PTHREAD_BARRIER_SERIAL_THREAD;
+      }
+    } else if (!come_back(sleeper)) {
+      return 0;
+    }
+    core::park(sleeper.greenlet, "pthread_barrier_wait", Deadline::never());
+    if (!step_aside(sleeper)) return 0;
+  }
+}
+
 // Other processes may complete the round. There is no way to arrive without waiting: at the cap of carriers this holds
 // up the hub, and if the round then needs another of its greenlets it never ends.
 int wait_in_kernel(pthread_barrier_t* barrier) noexcept {
@@ -43,30 +75,21 @@ int wait_in_kernel(pthread_barrier_t* barrier) noexcept {
 using namespace evergreen;
 using namespace evergreen::patch;
 
+// libc's headers say that these throw nothing. But handlers run in them, which may end the thread.
+SHIM int evergreen_pthread_barrier_wait(pthread_barrier_t* address) asm("pthread_barrier_wait");
+SHIM int evergreen_pthread_spin_lock(pthread_spinlock_t* lock) asm("pthread_spin_lock");
+SHIM int evergreen_pthread_spin_trylock(pthread_spinlock_t* lock) asm("pthread_spin_trylock");
+
 // Parks until the round is complete. No cancellation point. Restarts after a signal.
-SHIM int pthread_barrier_wait(pthread_barrier_t* address) noexcept {
+SHIM int evergreen_pthread_barrier_wait(pthread_barrier_t* address) {
   auto* barrier = reinterpret_cast<Barrier*>(address);  // glibc does the same
   if (!parks()) return real.pthread_barrier_wait(address);
   if (barrier->shared != 0) return wait_in_kernel(address);
-  const core::Runtime runtime;
-  Sleeper sleeper(address, Sleeper::Kind::lock);
-  core::prepare_to_park(sleeper.greenlet);
-  add(sleeper);
-  const std::size_t others = barrier->count - 1;  // read now: the first who is woken may destroy the barrier
-  if (completes_round(*barrier)) {
-    remove(sleeper);
-    wake(address, others);
-    return PTHREAD_BARRIER_SERIAL_THREAD;
-  }
-  do {
-    core::park(sleeper.greenlet, "pthread_barrier_wait", Deadline::never());
-  } while (sleeper.is_linked());
-  remove(sleeper);  // the waker still holds the lock
-  return 0;
+  return wait_for_others(*barrier);
 }
 
 // Spinning against an owner that is parked on the same kernel thread would never end.
-SHIM int pthread_spin_lock(pthread_spinlock_t* lock) noexcept {
+SHIM int evergreen_pthread_spin_lock(pthread_spinlock_t* lock) {
   if (!on_greenlet()) return real.pthread_spin_lock(lock);
   int result;
   while ((result = real.pthread_spin_trylock(lock)) == EBUSY) core::yield();
@@ -74,7 +97,7 @@ SHIM int pthread_spin_lock(pthread_spinlock_t* lock) noexcept {
 }
 
 // Mostly called in a loop, too.
-SHIM int pthread_spin_trylock(pthread_spinlock_t* lock) noexcept {
+SHIM int evergreen_pthread_spin_trylock(pthread_spinlock_t* lock) {
   const int result = real.pthread_spin_trylock(lock);
   if (result == EBUSY && on_greenlet()) core::yield();
   return result;

@@ -38,4 +38,7 @@ class Interruption {
   const unsigned before_;
 };
 
+// What waits do that no signal ends: they go on.
+inline int wait_again() noexcept { return 0; }
+
 }  // namespace evergreen::patch

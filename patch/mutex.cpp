@@ -54,15 +54,15 @@ bool is_self_deadlock(const pthread_mutex_t& mutex) noexcept {
 
 // `libc` is libc's own call, for those that wait in the kernel.
 template <class Libc>
-int lock(pthread_mutex_t* mutex, const char* why, Deadline deadline, Libc libc) noexcept {
+int lock(pthread_mutex_t* mutex, const char* why, Deadline deadline, Libc libc) {
   let_beaten_go_first(mutex);
   const int result = try_lock(mutex);
   if (result != EBUSY) return result;
   if (is_self_deadlock(*mutex)) return EDEADLK;
   const auto attempt = [mutex] { return try_lock(mutex); };
-  if (is_looked_at(*mutex)) return look_every_millisecond(why, deadline, attempt);
-  if (waits_in_kernel(*mutex)) return block_or_look(why, deadline, attempt, libc);
-  const int outcome = try_then_park(mutex, Sleeper::Kind::lock, why, deadline, attempt);
+  if (is_looked_at(*mutex)) return look_every_millisecond(why, deadline, attempt, wait_again);
+  if (waits_in_kernel(*mutex)) return block_or_look(why, deadline, attempt, libc, wait_again);
+  const int outcome = try_then_park(mutex, Sleeper::Kind::lock, why, deadline, attempt, wait_again);
   if (outcome == ENOTRECOVERABLE) wake(mutex, SIZE_MAX);  // as nobody will unlock it any more
   return outcome;
 }
@@ -73,11 +73,11 @@ bool waits_in_kernel(const pthread_mutex_t& mutex) noexcept {
   return has(mutex, process_shared_bit) && !has(mutex, inherit_bit);
 }
 
-int lock_mutex(pthread_mutex_t* mutex, const char* why) noexcept {
+int lock_mutex(pthread_mutex_t* mutex, const char* why) {
   return lock(mutex, why, Deadline::never(), [mutex] { return real.pthread_mutex_lock(mutex); });
 }
 
-int unlock_mutex(pthread_mutex_t* mutex) noexcept {
+int unlock_mutex(pthread_mutex_t* mutex) {
   const int result = real.pthread_mutex_unlock(mutex);
   if (result == 0) wake(mutex, 1);
   return result;
@@ -86,7 +86,7 @@ int unlock_mutex(pthread_mutex_t* mutex) noexcept {
 namespace {
 
 template <class Libc>
-int lock_until(pthread_mutex_t* mutex, clockid_t clock, const timespec* until, const char* why, Libc libc) noexcept {
+int lock_until(pthread_mutex_t* mutex, clockid_t clock, const timespec* until, const char* why, Libc libc) {
   const int result = try_lock(mutex);
   if (result != EBUSY) return result;
   if (!is_valid(*until)) return libc();  // EINVAL, or EDEADLK: it does not wait
@@ -99,8 +99,17 @@ int lock_until(pthread_mutex_t* mutex, clockid_t clock, const timespec* until, c
 using namespace evergreen;
 using namespace evergreen::patch;
 
+// libc's headers say that these throw nothing. But handlers run in them, which may end the thread.
+SHIM int evergreen_pthread_mutex_lock(pthread_mutex_t* mutex) asm("pthread_mutex_lock");
+SHIM int evergreen_pthread_mutex_timedlock(pthread_mutex_t* mutex,
+                                           const timespec* until) asm("pthread_mutex_timedlock");
+SHIM int evergreen_pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock,
+                                           const timespec* until) asm("pthread_mutex_clocklock");
+SHIM int evergreen_pthread_mutex_trylock(pthread_mutex_t* mutex) asm("pthread_mutex_trylock");
+SHIM int evergreen_pthread_mutex_unlock(pthread_mutex_t* mutex) asm("pthread_mutex_unlock");
+
 // Parks while another holds it. No cancellation point. Restarts after a signal.
-SHIM int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
+SHIM int evergreen_pthread_mutex_lock(pthread_mutex_t* mutex) {
   if (!parks()) return real.pthread_mutex_lock(mutex);
   return lock_mutex(mutex, "pthread_mutex_lock");
 }
@@ -108,14 +117,14 @@ SHIM int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
 SHIM int __pthread_mutex_lock(pthread_mutex_t* mutex) noexcept { return pthread_mutex_lock(mutex); }
 
 // Parks while another holds it. No cancellation point. Restarts after a signal.
-SHIM int pthread_mutex_timedlock(pthread_mutex_t* mutex, const timespec* until) noexcept {
+SHIM int evergreen_pthread_mutex_timedlock(pthread_mutex_t* mutex, const timespec* until) {
   if (!parks()) return real.pthread_mutex_timedlock(mutex, until);
   return lock_until(mutex, CLOCK_REALTIME, until, "pthread_mutex_timedlock",
                     [=] { return real.pthread_mutex_timedlock(mutex, until); });
 }
 
 // Parks while another holds it. No cancellation point. Restarts after a signal.
-SHIM int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock, const timespec* until) noexcept {
+SHIM int evergreen_pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock, const timespec* until) {
   const bool known = is_lock_clock(clock);
   if (!parks() || !known) return real.pthread_mutex_clocklock(mutex, clock, until);
   return lock_until(mutex, clock, until, "pthread_mutex_clocklock",
@@ -123,7 +132,7 @@ SHIM int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock, const 
 }
 
 // Who finds it held often looks again at once, in a loop: then the holder must be let run.
-SHIM int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept {
+SHIM int evergreen_pthread_mutex_trylock(pthread_mutex_t* mutex) {
   if (!parks()) return real.pthread_mutex_trylock(mutex);
   const int result = try_lock_any(mutex);
   if (result == EBUSY && on_greenlet()) core::yield();
@@ -138,7 +147,7 @@ SHIM int pthread_mutex_setprioceiling(pthread_mutex_t* mutex, int ceiling, int* 
   return offloaded(site, [=] { return real.pthread_mutex_setprioceiling(mutex, ceiling, before); });
 }
 
-SHIM int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {
+SHIM int evergreen_pthread_mutex_unlock(pthread_mutex_t* mutex) {
   if (!started()) return real.pthread_mutex_unlock(mutex);
   return unlock_mutex(mutex);
 }

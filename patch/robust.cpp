@@ -34,7 +34,7 @@ Element& previous_of(Element element) noexcept { return reinterpret_cast<Element
 Element head() noexcept { return arch::thread_pointer() + glibc().robust_head; }
 Element distance_to_word() noexcept { return reinterpret_cast<const Element*>(head())[1]; }
 
-void release(Element element) noexcept {
+void release(Element element) {
   const bool inherits = (element & inherits_bit) != 0;
   auto* word = reinterpret_cast<std::uint32_t*>((element & ~inherits_bit) + distance_to_word());
   const std::atomic_ref lock(*word);
@@ -51,7 +51,7 @@ void release(Element element) noexcept {
 
 }  // namespace
 
-void release_robust_mutexes() noexcept {
+void release_robust_mutexes() {
   const Element end = head();
   Element element = next_of(end);
   for (int i = 0; i < longest_list && element != end; ++i) {

@@ -6,7 +6,7 @@ namespace evergreen::patch {
 
 // Gives the running thread's robust mutexes to whoever locks them next, with EOWNERDEAD, as the kernel does when a
 // thread of its own ends: it knows no greenlet. Call on the block of the ending thread, after its last destructor.
-void release_robust_mutexes() noexcept;
+void release_robust_mutexes();
 
 // Locks a robust, priority-inheriting mutex whose owner has died, and returns true: the lock must return EOWNERDEAD.
 // (libc would ask the kernel to, which would give it to the kernel thread.)

@@ -31,8 +31,8 @@ int try_wait(sem_t* semaphore) noexcept {
 }
 
 // Other processes may post it: libc's own call waits for it, in the kernel; a cancellation may end that.
-template <class Libc>
-int wait_shared(sem_t* semaphore, const char* why, Deadline deadline, Libc libc) {
+template <class Libc, class OnSignal>
+int wait_shared(sem_t* semaphore, const char* why, Deadline deadline, Libc libc, OnSignal on_signal) {
   const auto attempt = [semaphore] {
     const int result = try_wait(semaphore);
     if (result == EBUSY) pthread_testcancel();
@@ -40,26 +40,24 @@ int wait_shared(sem_t* semaphore, const char* why, Deadline deadline, Libc libc)
   };
   const int result = attempt();
   if (result != EBUSY) return result;
-  return block_or_look(why, deadline, attempt, [libc] { return libc() == 0 ? 0 : errno; });
-}
-
-int wait_own(sem_t* semaphore, const char* why, Deadline deadline) {
-  const Interruption interruption(Interruption::Restarts::if_asked);
-  for (;;) {
-    const int error = try_then_park(
-        semaphore, Sleeper::Kind::semaphore, why, deadline, [semaphore] { return try_wait(semaphore); },
-        core::Hears::cancellation);
-    if (error != EINTR) return error;
-    if (interruption.after_signal() != 0) return EINTR;
-  }
+  return block_or_look(
+      why, deadline, attempt, [libc] { return libc() == 0 ? 0 : errno; }, on_signal);
 }
 
 template <class Libc>
 int wait(sem_t* semaphore, const char* why, Deadline deadline, Libc libc) {
+  pthread_testcancel();  // also where it does not block
   const KeepErrno keep;
+  // futex(2), in which libc waits: with a deadline it never goes on after a handler.
+  using Restarts = Interruption::Restarts;
+  const Interruption interruption(deadline.is_never() ? Restarts::if_asked : Restarts::never);
+  const auto on_signal = [&interruption] { return interruption.after_signal(); };
   let_beaten_go_first(semaphore);
-  const int error =
-      is_shared(semaphore) ? wait_shared(semaphore, why, deadline, libc) : wait_own(semaphore, why, deadline);
+  const int error = is_shared(semaphore)
+                        ? wait_shared(semaphore, why, deadline, libc, on_signal)
+                        : try_then_park(
+                              semaphore, Sleeper::Kind::semaphore, why, deadline,
+                              [semaphore] { return try_wait(semaphore); }, on_signal, core::Hears::cancellation);
   return error == 0 ? keep(0) : fail(error);
 }
 
@@ -69,17 +67,18 @@ int wait(sem_t* semaphore, const char* why, Deadline deadline, Libc libc) {
 using namespace evergreen;
 using namespace evergreen::patch;
 
+// libc's headers say that these throw nothing. But handlers run in them, which may end the thread.
+SHIM int evergreen_sem_post(sem_t* semaphore) asm("sem_post");
+
 // Parks while it is zero. Cancellation point. A signal ends it.
 SHIM int sem_wait(sem_t* semaphore) {
   if (!parks()) return real.sem_wait(semaphore);
-  pthread_testcancel();
   return wait(semaphore, "sem_wait", Deadline::never(), [=] { return real.sem_wait(semaphore); });
 }
 
 // Parks while it is zero. Cancellation point. A signal ends it.
 SHIM int sem_timedwait(sem_t* semaphore, const timespec* until) {
   if (!parks() || !is_valid(*until)) return real.sem_timedwait(semaphore, until);
-  pthread_testcancel();
   return wait(semaphore, "sem_timedwait", deadline_on(CLOCK_REALTIME, *until),
               [=] { return real.sem_timedwait(semaphore, until); });
 }
@@ -93,7 +92,7 @@ SHIM int sem_clockwait(sem_t* semaphore, clockid_t clock, const timespec* until)
 }
 
 // Async-signal-safe, as POSIX wants it.
-SHIM int sem_post(sem_t* semaphore) noexcept {
+SHIM int evergreen_sem_post(sem_t* semaphore) {
   const int result = real.sem_post(semaphore);
   if (started() && result == 0) wake_semaphore(semaphore);
   return result;

@@ -35,6 +35,7 @@ void wake_sleeper(Bucket& bucket, Sleeper& sleeper) noexcept {
   sleeper.unlink();
   bucket.count.fetch_sub(1, std::memory_order_relaxed);
   if (sleeper.beaten) bucket.owed.store(sleeper.address, std::memory_order_relaxed);
+  if (sleeper.is_away) return;
   core::unpark(sleeper.greenlet, core::Wake::woken, sleeper.beaten ? core::Order::first : core::Order::last);
 }
 
@@ -85,7 +86,7 @@ void wake_deferred() noexcept {
   }
 }
 
-void add(Sleeper& sleeper) noexcept {
+void add(Sleeper& sleeper) {
   const core::Runtime runtime;
   Bucket& bucket = bucket_of(sleeper.address);
   const std::lock_guard guard(bucket.lock);
@@ -106,7 +107,7 @@ bool add_if_equal(Sleeper& sleeper, std::uint32_t expected) noexcept {
   return true;
 }
 
-bool remove(Sleeper& sleeper) noexcept {
+bool remove(Sleeper& sleeper) {
   const core::Runtime runtime;
   Bucket& bucket = bucket_of(sleeper.address);
   const std::lock_guard guard(bucket.lock);
@@ -116,13 +117,26 @@ bool remove(Sleeper& sleeper) noexcept {
   return true;
 }
 
+bool step_aside(Sleeper& sleeper) {
+  const core::Runtime runtime;
+  const std::lock_guard guard(bucket_of(sleeper.address).lock);
+  sleeper.is_away = true;
+  return sleeper.is_linked();
+}
+
+bool come_back(Sleeper& sleeper) noexcept {
+  const std::lock_guard guard(bucket_of(sleeper.address).lock);
+  sleeper.is_away = false;
+  return sleeper.is_linked();
+}
+
 bool is_waiting(const Sleeper& sleeper) noexcept {
   const core::Runtime runtime;
   const std::lock_guard guard(bucket_of(sleeper.address).lock);
   return sleeper.is_linked();
 }
 
-std::size_t wake(const void* address, std::size_t most) noexcept {
+std::size_t wake(const void* address, std::size_t most) {
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load() == 0) return 0;
   const core::Runtime runtime;
@@ -132,7 +146,7 @@ std::size_t wake(const void* address, std::size_t most) noexcept {
   });
 }
 
-void wake_semaphore(const void* address) noexcept {
+void wake_semaphore(const void* address) {
   if (bucket_of(address).count.load() == 0) return;
   if (core::in_runtime) {
     defer_wake();
@@ -141,7 +155,7 @@ void wake_semaphore(const void* address) noexcept {
   }
 }
 
-std::size_t wake_futex(const void* address, std::size_t most, std::uint32_t bits) noexcept {
+std::size_t wake_futex(const void* address, std::size_t most, std::uint32_t bits) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load(std::memory_order_relaxed) == 0) return 0;
@@ -154,7 +168,7 @@ std::size_t wake_futex(const void* address, std::size_t most, std::uint32_t bits
   return wake_matching(bucket, most, matches);
 }
 
-void wake_or_give(int* address, bool (*take)(int*, core::HubGreenlet&)) noexcept {
+void wake_or_give(int* address, bool (*take)(int*, core::HubGreenlet&)) {
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load() == 0) return;
   const auto matches = [address](const Sleeper& sleeper) {
@@ -173,7 +187,7 @@ void wake_or_give(int* address, bool (*take)(int*, core::HubGreenlet&)) noexcept
   wake_sleeper(bucket, *sleeper);
 }
 
-void wake_for_rwlock(const void* address, bool writers_first) noexcept {
+void wake_for_rwlock(const void* address, bool writers_first) {
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load() == 0) return;
   const core::Runtime runtime;
@@ -186,14 +200,14 @@ void wake_for_rwlock(const void* address, bool writers_first) noexcept {
   if (!writer || !writers_first) wake_some(Sleeper::Kind::reader, SIZE_MAX);
 }
 
-void let_beaten_go_first(const void* address) noexcept {
+void let_beaten_go_first(const void* address) {
   Bucket& bucket = bucket_of(address);
   if (bucket.owed.load(std::memory_order_relaxed) != address || !on_greenlet()) return;
   bucket.owed.store(nullptr, std::memory_order_relaxed);
   core::yield();
 }
 
-bool is_claimed(const void* address) noexcept {
+bool is_claimed(const void* address) {
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load() == 0) return false;
   const core::Runtime runtime;
