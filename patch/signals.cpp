@@ -298,6 +298,29 @@ void change_signal_mask(std::uint64_t mask) {
   let_in(mask);
 }
 
+void expect_signal_mask(std::uint64_t mask) {
+  mask &= core::all_signals;
+  if (core::in_runtime || core::current == nullptr || running().signal_mask == mask) return;
+  Thread& self = running();
+  const core::Runtime runtime;
+  const std::uint64_t pending = self.signals.during([&] { core::SignalMasks::note_change(self, mask); });
+  core::my_carrier->note_signal_mask(mask);
+  if ((pending & ~mask) != 0) kick_self(self, ~mask);
+}
+
+void BrokenPipe::keep_pending() noexcept {
+  if (!on_greenlet() || leaves_open(*core::current, SIGPIPE)) return;
+  const int saved = errno;
+  constexpr std::uint64_t set = signal_bit(SIGPIPE);
+  constexpr timespec at_once{};
+  siginfo_t information;
+  if (real.syscall(SYS_rt_sigtimedwait, &set, &information, &at_once, sizeof set) == SIGPIPE) {
+    const core::Runtime runtime;
+    running().signals.add(information, core::current->signal_mask);
+  }
+  errno = saved;
+}
+
 TemporarySignalMask::TemporarySignalMask(const sigset_t* mask) : changed_(mask != nullptr && on_greenlet()) {
   if (!changed_) return;
   before_ = running().signal_mask;
