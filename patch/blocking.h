@@ -22,11 +22,11 @@ using core::Direction;
 // Parks until `fd` may be ready. Returns 0, or what the call must fail with: EBADF if another greenlet closed it,
 // EAGAIN when `deadline` (of SO_RCVTIMEO, SO_SNDTIMEO) has passed, EINTR. Cancellation point.
 //
-// signal(7): calls with a deadline never go on after a signal. One that has done a part ends with that part, where
-// otherwise it would be cancelled: XSH 2.9.5.2.
+// signal(7): calls with a deadline never go on after a signal. One that has done a part ends with that part, after a
+// signal, and where otherwise it would be cancelled: XSH 2.9.5.2.
 inline int wait_ready(int fd, Direction direction, const char* why, Deadline deadline, bool has_done_part = false) {
   using Restarts = Interruption::Restarts;
-  const Interruption interruption(deadline.is_never() ? Restarts::if_asked : Restarts::never);
+  const Interruption interruption(deadline.is_never() && !has_done_part ? Restarts::if_asked : Restarts::never);
   switch (core::wait_fd(fd, direction, why, deadline)) {
     case core::Wake::woken:
       return 0;

@@ -56,6 +56,8 @@ int start_connect(int fd, const sockaddr* address, socklen_t size) {
 
 // Asking connect again, instead of SO_ERROR, tells the outcome and makes the kernel know that the program was told.
 int connect_and_park(int fd, const sockaddr* address, socklen_t size, Deadline deadline) {
+  const Interruption interruption(deadline.is_never() ? Interruption::Restarts::if_asked
+                                                      : Interruption::Restarts::never);
   for (int first_answer = 0;;) {
     const int result = start_connect(fd, address, size);
     if (result == 0) return result;
@@ -64,6 +66,7 @@ int connect_and_park(int fd, const sockaddr* address, socklen_t size, Deadline d
     if (deadline.has_passed()) return fail(first_answer);
     if (errno == EAGAIN) {  // the queue of a listening AF_UNIX socket is full; no event tells when there is room
       sleep_a_little("connect", deadline);
+      if (interruption.has_come()) return fail(EINTR);
     } else {
       const int error = wait_ready(fd, Direction::write, "connect", deadline);
       if (error != 0 && error != EAGAIN) return fail(error);

@@ -46,6 +46,7 @@ int __pipe(int* ends) noexcept;
 int pidfd_open(pid_t process, unsigned flags) noexcept;
 int pidfd_getfd(int process, int fd, unsigned flags) noexcept;
 pid_t __vfork() noexcept;
+int __clone(int (*run)(void*), void* stack, int flags, void* argument, ...) noexcept;
 pid_t __wait(int* status);
 pid_t __waitpid(pid_t child, int* status, int options);
 int __dup2(int from, int to);

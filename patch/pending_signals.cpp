@@ -60,10 +60,22 @@ void free_node(SignalNode& node) noexcept {
 void PendingSignals::lock() noexcept { nodes.lock.lock(); }
 void PendingSignals::unlock() noexcept { nodes.lock.unlock(); }
 
+// A timer has one signal pending at most: timer_getoverrun(2). Precondition: the lock is held.
+bool PendingSignals::adds_to_overrun(const siginfo_t& information) noexcept {
+  if (information.si_code != SI_TIMER) return false;
+  for (SignalNode* node = first_; node != nullptr; node = node->next) {
+    siginfo_t& other = node->information;
+    if (other.si_code != SI_TIMER || other.si_timerid != information.si_timerid) continue;
+    other.si_overrun += information.si_overrun + 1;
+    return true;
+  }
+  return false;
+}
+
 PendingSignals::Added PendingSignals::add(const siginfo_t& information, const std::uint64_t& mask) noexcept {
   const std::lock_guard guard(nodes.lock);
   const std::uint64_t bit = signal_bit(information.si_signo);
-  if (is_closed_) return Added::blocked;
+  if (is_closed_ || adds_to_overrun(information)) return Added::blocked;
   if ((set_ & bit) == 0 || information.si_signo > first_realtime) {
     SignalNode* node = new_node();
     if (node == nullptr) return Added::no_room;
@@ -112,10 +124,12 @@ void PendingSignals::await(std::uint64_t set) noexcept {
   awaited_ = set;
 }
 
-void PendingSignals::clear() noexcept {
+void PendingSignals::discard(std::uint64_t set) noexcept {
   const std::lock_guard guard(nodes.lock);
-  while (SignalNode* node = unlink_first(~std::uint64_t{0})) free_node(*node);
+  while (SignalNode* node = unlink_first(set)) free_node(*node);
 }
+
+void PendingSignals::clear() noexcept { discard(~std::uint64_t{0}); }
 
 void PendingSignals::close() noexcept {
   clear();
@@ -170,7 +184,9 @@ bool DeferredSignals::pop(siginfo_t& information) noexcept {
 
 void forget_signals() noexcept {
   new (&nodes) Nodes;
-  for (Slot& slot : slots) slot.state = Slot::free;
+  for (Slot& slot : slots) {
+    if (slot.state != Slot::free) slot.state = Slot::free;  // the page need not be copied for the child
+  }
   waiting = 0;
 }
 

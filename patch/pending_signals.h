@@ -26,6 +26,9 @@ class PendingSignals {
   // Takes the oldest of the lowest signal in `set`; false if there is none.
   bool take(std::uint64_t set, siginfo_t& information) noexcept;
 
+  // Drops what is pending of `set`.
+  void discard(std::uint64_t set) noexcept;
+
   // What is pending.
   [[nodiscard]] std::uint64_t all() noexcept;
 
@@ -50,6 +53,7 @@ class PendingSignals {
   static void lock() noexcept;
   static void unlock() noexcept;
   SignalNode* unlink_first(std::uint64_t set) noexcept;
+  bool adds_to_overrun(const siginfo_t& information) noexcept;
 
   std::uint64_t set_ = 0, awaited_ = 0;
   SignalNode* first_ = nullptr;

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <cstring>
 
+#include "hub/core/hubs.h"
 #include "hub/core/signal_masks.h"
 #include "patch/shim.h"
+#include "patch/signal_discard.h"
 
 namespace evergreen::patch {
 namespace {
@@ -70,6 +72,7 @@ int change(int signal, const struct sigaction& wanted, struct sigaction* before)
     return result;
   }
   if (!is_handler) store(entry, wanted);
+  if (action_of(signal).is_ignored(signal)) discard_ignored(signal);
   old.sa_flags |= kernels.sa_flags & restorer_flag;
   old.sa_restorer = kernels.sa_restorer;
   if (before != nullptr) *before = old;
@@ -82,6 +85,20 @@ int ask(int signal, struct sigaction* now) noexcept {
   if (result != 0) return result;
   load(entries[static_cast<std::size_t>(signal)], kernels);
   *now = kernels;
+  return 0;
+}
+
+// It has our memory, but the kernel keeps its actions apart.
+bool is_vfork_child() noexcept { return core::waits_natively && getpid() != core::Hubs::process(); }
+
+int change_in_vfork_child(int signal, const struct sigaction* wanted, struct sigaction* before) noexcept {
+  struct sigaction kernels {};
+  const int result = real.sigaction(signal, wanted, &kernels);
+  if (result != 0 || before == nullptr) return result;
+  if (our_handler != nullptr && kernels.sa_sigaction == our_handler) {
+    load(entries[static_cast<std::size_t>(signal)], kernels);
+  }
+  *before = kernels;
   return 0;
 }
 
@@ -148,6 +165,7 @@ using namespace evergreen::patch;
 
 SHIM int sigaction(int signal, const struct sigaction* wanted, struct sigaction* before) noexcept {
   if (!started() || core::in_runtime || !is_known(signal)) return real.sigaction(signal, wanted, before);
+  if (is_vfork_child()) return change_in_vfork_child(signal, wanted, before);
   if (wanted != nullptr) return change(signal, *wanted, before);
   return before != nullptr ? ask(signal, before) : real.sigaction(signal, nullptr, nullptr);
 }

@@ -60,6 +60,7 @@ int wait_for_signal(const sigset_t* set, siginfo_t* information, Deadline deadli
     constexpr timespec at_once{};
     siginfo_t own;
     if (!take_own(*set, own)) return real.sigtimedwait(set, information, &at_once);
+    if (own.si_code == SI_TKILL) own.si_code = SI_USER;  // as libc does
     if (information != nullptr) *information = own;
     return own.si_signo;
   };

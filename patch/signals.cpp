@@ -15,6 +15,7 @@
 #include "patch/shim.h"
 #include "patch/signal_actions.h"
 #include "patch/signal_stack.h"
+#include "patch/signal_timer.h"
 #include "patch/thread.h"
 
 namespace evergreen::patch {
@@ -43,6 +44,8 @@ bool try_kick(pid_t thread, int signal) noexcept {
 }
 
 void kick(pid_t thread, int signal) noexcept { try_kick(thread, signal); }  // else at its next way through the hub
+
+Thread& main_one() noexcept { return static_cast<Thread&>(core::Hubs::main_greenlet()); }
 
 Thread& running() noexcept { return static_cast<Thread&>(*core::current); }
 
@@ -96,8 +99,9 @@ bool post_to_any(const siginfo_t& information) noexcept {
 // Precondition: in a Runtime that is not nested, and no handler's: lists are in order, and their locks free.
 void route(const siginfo_t& information) noexcept {
   const int number = information.si_signo;
-  if (leaves_open(main_thread(), number)) {
-    post(main_thread(), information);
+  if (pass_on_timer_signal(information)) return;
+  if (leaves_open(main_one(), number)) {
+    post(main_one(), information);
   } else if (core::current != nullptr && leaves_open(*core::current, number)) {
     post(running(), information);
   } else if (!post_to_any(information)) {
@@ -141,7 +145,14 @@ void let_in(std::uint64_t mask) noexcept(false) {
   real.syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sizeof mask);
 }
 
+// Whose waits are the kernel's, its signals are too.
+void give_back_deferred_signals() noexcept {
+  siginfo_t information;
+  while (DeferredSignals::pop(information)) send_raw(arch::kernel_thread_id(), information);
+}
+
 void take_signals() {
+  if (core::waits_natively) return give_back_deferred_signals();
   {
     const core::Runtime runtime;
     route_deferred_signals();
@@ -224,9 +235,12 @@ void on_signal(int number, siginfo_t* information, void* raw_context) {
   if (is_kick) {
     const core::Runtime runtime;
     if (!running().signals.take(signal_bit(number), *information)) return;
-  } else if (!is_of_running(*information) && core::current != &main_thread() && leaves_open(main_thread(), number)) {
+  } else if (pass_on_timer_signal(*information)) {
+    errno = saved;
+    return;
+  } else if (!is_of_running(*information) && core::current != &main_one() && leaves_open(main_one(), number)) {
     const core::Runtime runtime;
-    post(main_thread(), *information);
+    post(main_one(), *information);
     errno = saved;
     return;
   }
@@ -245,11 +259,6 @@ void start_signals() noexcept {
   learn_handler_stack(main_thread());
   core::on_notice = take_signals;
   adopt_actions(on_signal);
-}
-
-void restart_signals_after_fork() noexcept {
-  forget_signals();
-  new (&running().signals) PendingSignals;
 }
 
 int send_signal(Thread& target, const siginfo_t& information) noexcept {

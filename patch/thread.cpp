@@ -16,6 +16,7 @@
 #include "greenlet/tls_block.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
+#include "patch/fork.h"
 #include "patch/robust.h"
 #include "patch/shim.h"
 
@@ -88,6 +89,7 @@ RawGreenlet& Thread::entry(RawGreenlet& raw) {
     self.run();
     release_robust_mutexes();
   }
+  if (core::waits_natively) std::exit(EXIT_SUCCESS);  // the only thread of a forked child
   core::end_user_code();
   self.signals.close();
   return self.home->leave_for_ever(self);
