@@ -30,6 +30,9 @@ inline void run_thread_destructors() {
   run_thread_destructors(keys_begun);
 }
 
+// What pthread_setspecific does, for the thread with that block. Returns false where memory is short.
+bool give_key_value(std::uintptr_t block, unsigned key, void* value) noexcept;
+
 // Sets up what glibc wants of the running code's block before anything else: call first on a new stack.
 void enter_tls_block();
 

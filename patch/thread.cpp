@@ -236,22 +236,22 @@ void on_end_of_main(void* round) {
   std::exit(EXIT_SUCCESS);
 }
 
-void prepare_end_of_main() noexcept {
-  static const bool made = pthread_key_create(&end_of_main, on_end_of_main) == 0;
-  if (!made) fatal("pthread_exit of the main thread needs a pthread key, and none is left");
-  pthread_setspecific(end_of_main, reinterpret_cast<void*>(1));
-}
-
-// Destroyed before the keys are, when the main thread ends; but also when the process does.
-struct EndOfMain {
-  ~EndOfMain() {
-    if (is_ending()) prepare_end_of_main();
-  }
-};
-
 }  // namespace
 
-void watch_end_of_main() noexcept { static thread_local EndOfMain end; }
+void prepare_end_of_main() noexcept {
+  static const bool made = pthread_key_create(&end_of_main, on_end_of_main) == 0;
+  if (!made || !give_key_value(main_thread().block(), end_of_main, reinterpret_cast<void*>(1))) {
+    fatal("the end of the main thread needs a pthread key, and none is left");
+  }
+}
+
+void let_main_end() noexcept {
+  pthread_key_t key;
+  if (pthread_key_create(&key, nullptr) != 0) return;
+  pthread_setspecific(key, &key);
+  pthread_setspecific(key, nullptr);
+  pthread_key_delete(key);
+}
 
 }  // namespace evergreen::patch
 
@@ -262,6 +262,7 @@ SHIM void pthread_exit(void* result) {
   if (started() && core::current != nullptr) {
     auto& self = static_cast<Thread&>(*core::current);
     self.result = result;
+    if (&self == &main_thread()) prepare_end_of_main();
   }
   real.pthread_exit(result);
   __builtin_unreachable();
