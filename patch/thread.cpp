@@ -179,7 +179,11 @@ int Thread::join(void** to, const char* why, Deadline deadline) {
   const std::uintptr_t joiner = reinterpret_cast<std::uintptr_t>(&self) | busy;
   std::uintptr_t seen = joinable;
   if (fate_.compare_exchange_strong(seen, joiner)) {
-    int error = EINTR;
+    // Two that begin to join each other at once have both passed the first look; now one of them sees the other.
+    int error = refusal_to_join(self);
+    seen = joiner;
+    if (error != 0 && fate_.compare_exchange_strong(seen, joinable)) return error;
+    error = EINTR;
     while (error == EINTR) {
       CancelledJoin::test(fate_, joiner);
       error = await_end(self, why, deadline);
