@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include "greenlet/glibc_layout.h"
@@ -91,6 +92,14 @@ void give(const Stack& stack, const Module& module) {
 void add_live_block(Stack& stack) noexcept {
   const std::lock_guard guard(state().lock);
   state().live.push_back(stack);
+}
+
+// The others are not unlinked: their pages would have to be copied for that.
+void forget_live_blocks(Stack* own) noexcept {
+  new (&state().live) List<Stack>;
+  if (own == nullptr || !own->is_linked()) return;
+  own->next = own->previous = nullptr;
+  state().live.push_back(*own);
 }
 
 void remove_live_block(Stack& stack) noexcept {

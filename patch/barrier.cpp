@@ -7,8 +7,9 @@
 namespace evergreen::patch {
 namespace {
 
-// glibc's struct pthread_barrier, of which only the counters of the present round are ours to write. Zero between
-// rounds, as after pthread_barrier_init: so pthread_barrier_destroy finds nothing to wait for.
+// glibc's struct pthread_barrier. `in` counts arrivals, and `round` is what it was when the present round began, which
+// is only ever changed by libc: in rounds of ours `in` goes back to it. So pthread_barrier_destroy finds nothing to
+// wait for.
 struct Barrier {
   unsigned in;
   unsigned round;
@@ -17,6 +18,17 @@ struct Barrier {
   unsigned out;
 };
 static_assert(sizeof(Barrier) <= sizeof(pthread_barrier_t));
+
+// Counts one more in. Returns whether the round is complete; then the next one has begun, for more threads than a round
+// takes may be coming.
+bool completes_round(Barrier& barrier) noexcept {
+  const std::atomic_ref in(barrier.in);
+  const unsigned last = barrier.round + barrier.count - 1;
+  unsigned before = in.load();
+  while (!in.compare_exchange_weak(before, before == last ? barrier.round : before + 1)) {
+  }
+  return before == last;
+}
 
 // Other processes may complete the round. There is no way to arrive without waiting: at the cap of carriers this holds
 // up the hub, and if the round then needs another of its greenlets it never ends.
@@ -40,10 +52,10 @@ SHIM int pthread_barrier_wait(pthread_barrier_t* address) noexcept {
   Sleeper sleeper(address, Sleeper::Kind::lock);
   core::prepare_to_park(sleeper.greenlet);
   add(sleeper);
-  if (std::atomic_ref(barrier->in).fetch_add(1) + 1 == barrier->count) {
-    std::atomic_ref(barrier->in).store(0);
+  const std::size_t others = barrier->count - 1;  // read now: the first who is woken may destroy the barrier
+  if (completes_round(*barrier)) {
     remove(sleeper);
-    wake(address, barrier->count - 1);
+    wake(address, others);
     return PTHREAD_BARRIER_SERIAL_THREAD;
   }
   do {
@@ -57,6 +69,13 @@ SHIM int pthread_barrier_wait(pthread_barrier_t* address) noexcept {
 SHIM int pthread_spin_lock(pthread_spinlock_t* lock) noexcept {
   if (!on_greenlet()) return real.pthread_spin_lock(lock);
   int result;
-  while ((result = pthread_spin_trylock(lock)) == EBUSY) core::yield();
+  while ((result = real.pthread_spin_trylock(lock)) == EBUSY) core::yield();
+  return result;
+}
+
+// Mostly called in a loop, too.
+SHIM int pthread_spin_trylock(pthread_spinlock_t* lock) noexcept {
+  const int result = real.pthread_spin_trylock(lock);
+  if (result == EBUSY && on_greenlet()) core::yield();
   return result;
 }

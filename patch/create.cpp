@@ -10,6 +10,7 @@
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
 #include "hub/core/signal_masks.h"
+#include "patch/fork.h"
 #include "patch/shim.h"
 #include "patch/signals.h"
 #include "patch/thread.h"
@@ -141,7 +142,7 @@ SHIM int pthread_create(pthread_t* handle, const pthread_attr_t* attributes, voi
                         void* argument) noexcept {
   // The hub's own threads are kernel threads; and so are those that a kernel thread without a hub makes (a SIGEV_THREAD
   // timer's).
-  const bool on_hub = started() ? on_greenlet() : !core::in_runtime && start_hub() != nullptr;
+  const bool on_hub = started() ? on_greenlet() || restart_hub() : !core::in_runtime && start_hub() != nullptr;
   if (!on_hub) return real.pthread_create(handle, attributes, routine, argument);
   return create(handle, Wanted(attributes, routine, argument));
 }

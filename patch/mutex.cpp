@@ -3,6 +3,8 @@
 #include "greenlet/tls_block.h"
 #include "patch/block_or_look.h"
 #include "patch/clock.h"
+#include "patch/offload.h"
+#include "patch/robust.h"
 #include "patch/shim.h"
 #include "patch/wait_table.h"
 
@@ -32,10 +34,17 @@ int try_lock_robust(pthread_mutex_t* mutex) noexcept {
 
 // glibc's trylock, which knows every type and owner. One with a priority ceiling asks the kernel for a real-time
 // priority, which it refuses to all ordinary threads as invalid, but to greenlets as unknown.
-int try_lock(pthread_mutex_t* mutex) noexcept {
-  if (has(*mutex, robust_bit) && !has(*mutex, inherit_bit)) return try_lock_robust(mutex);
-  const int result = pthread_mutex_trylock(mutex);
+int try_lock_any(pthread_mutex_t* mutex) noexcept {
+  if (has(*mutex, robust_bit) && has(*mutex, inherit_bit)) {
+    if (take_from_dead_owner(*mutex)) return EOWNERDEAD;
+    if (is_beyond_recovery(*mutex)) return ENOTRECOVERABLE;
+  }
+  const int result = real.pthread_mutex_trylock(mutex);
   return result == ESRCH && has(*mutex, protect_bit) ? EINVAL : result;
+}
+
+int try_lock(pthread_mutex_t* mutex) noexcept {
+  return has(*mutex, robust_bit) && !has(*mutex, inherit_bit) ? try_lock_robust(mutex) : try_lock_any(mutex);
 }
 
 // trylock says EBUSY where lock must say EDEADLK.
@@ -53,7 +62,9 @@ int lock(pthread_mutex_t* mutex, const char* why, Deadline deadline, Libc libc) 
   const auto attempt = [mutex] { return try_lock(mutex); };
   if (is_looked_at(*mutex)) return look_every_millisecond(why, deadline, attempt);
   if (waits_in_kernel(*mutex)) return block_or_look(why, deadline, attempt, libc);
-  return try_then_park(mutex, Sleeper::Kind::lock, why, deadline, attempt);
+  const int outcome = try_then_park(mutex, Sleeper::Kind::lock, why, deadline, attempt);
+  if (outcome == ENOTRECOVERABLE) wake(mutex, SIZE_MAX);  // as nobody will unlock it any more
+  return outcome;
 }
 
 }  // namespace
@@ -109,6 +120,22 @@ SHIM int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock, const 
   if (!parks() || !known) return real.pthread_mutex_clocklock(mutex, clock, until);
   return lock_until(mutex, clock, until, "pthread_mutex_clocklock",
                     [=] { return real.pthread_mutex_clocklock(mutex, clock, until); });
+}
+
+// Who finds it held often looks again at once, in a loop: then the holder must be let run.
+SHIM int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept {
+  if (!parks()) return real.pthread_mutex_trylock(mutex);
+  const int result = try_lock_any(mutex);
+  if (result == EBUSY && on_greenlet()) core::yield();
+  return result;
+}
+
+SHIM int __pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept { return pthread_mutex_trylock(mutex); }
+
+// Takes the lock for a moment. libc's own call waits for it, in the kernel.
+SHIM int pthread_mutex_setprioceiling(pthread_mutex_t* mutex, int ceiling, int* before) noexcept {
+  static constinit core::CallSite site(core::CallSite::slow);
+  return offloaded(site, [=] { return real.pthread_mutex_setprioceiling(mutex, ceiling, before); });
 }
 
 SHIM int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {

@@ -86,6 +86,7 @@ bool is_guarded(int fd) noexcept {
 
 void close_guarded_descriptors() noexcept {
   for (int first = 0; first < guarded_limit; first += 64) {
+    if (word_of(first).load() == 0) continue;  // the page need not be copied
     for (std::uint64_t bits = word_of(first).exchange(0); bits != 0; bits &= bits - 1) {
       close_uncancelled(first + std::countr_zero(bits));
     }

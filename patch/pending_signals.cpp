@@ -170,7 +170,9 @@ bool DeferredSignals::pop(siginfo_t& information) noexcept {
 
 void forget_signals() noexcept {
   new (&nodes) Nodes;
-  for (Slot& slot : slots) slot.state = Slot::free;
+  for (Slot& slot : slots) {
+    if (slot.state != Slot::free) slot.state = Slot::free;  // the page need not be copied for the child
+  }
   waiting = 0;
 }
 

@@ -87,6 +87,24 @@ constexpr auto unresolved(void* (*)(void*, std::size_t, std::size_t, int, ...) n
   return resolve_and_call_mremap<slot>;
 }
 
+// clone: three pointers may follow.
+template <auto slot>
+int resolve_and_call_clone(int (*run)(void*), void* stack, int flags, void* argument, ...) noexcept {
+  resolve();
+  std::va_list rest;
+  va_start(rest, argument);
+  void* parent_id = va_arg(rest, void*);
+  void* tls = va_arg(rest, void*);
+  void* child_id = va_arg(rest, void*);
+  va_end(rest);
+  return (real.*slot)(run, stack, flags, argument, parent_id, tls, child_id);
+}
+
+template <auto slot>
+constexpr auto unresolved(int (*)(int (*)(void*), void*, int, void*, ...) noexcept) {
+  return resolve_and_call_clone<slot>;
+}
+
 struct Row {
   const char* name;
   const char* version;

@@ -37,6 +37,7 @@
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,10 +49,8 @@ namespace evergreen::patch {
 
 // A function's type without attributes (noreturn), which clang takes for part of it; and without noexcept: a
 // cancellation may unwind also what C++'s headers say throws nothing.
-template <class R, class... A>
-auto plain(R (*)(A...)) -> R (*)(A...);
-template <class R, class... A>
-auto plain(R (*)(A...) noexcept) -> R (*)(A...);
+template <class R, class... A, bool silent>
+auto plain(R (*)(A...) noexcept(silent)) -> R (*)(A...);
 template <class R, class... A>
 auto plain(R (*)(A..., ...)) -> R (*)(A..., ...);
 template <class R, class... A>

@@ -17,11 +17,13 @@ bool prefers_writers(const pthread_rwlock_t& lock) noexcept {
 // Other processes may unlock it: libc's own call waits for it, in the kernel.
 bool is_shared(const pthread_rwlock_t& lock) noexcept { return lock.__data.__shared != 0; }
 
+int try_read_lock(pthread_rwlock_t* lock) noexcept {
+  return prefers_writers(*lock) && is_claimed(lock) ? EBUSY : real.pthread_rwlock_tryrdlock(lock);
+}
+
 template <class Libc>
 int read_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline, Libc libc) noexcept {
-  const auto attempt = [lock] {
-    return prefers_writers(*lock) && is_claimed(lock) ? EBUSY : pthread_rwlock_tryrdlock(lock);
-  };
+  const auto attempt = [lock] { return try_read_lock(lock); };
   let_beaten_go_first(lock);
   const int result = attempt();
   if (result != EBUSY) return result;
@@ -65,6 +67,13 @@ SHIM int pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept {
 }
 
 SHIM int __pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept { return pthread_rwlock_rdlock(lock); }
+
+// Does not pass a waiting writer where those are preferred.
+SHIM int pthread_rwlock_tryrdlock(pthread_rwlock_t* lock) noexcept {
+  return parks() ? try_read_lock(lock) : real.pthread_rwlock_tryrdlock(lock);
+}
+
+SHIM int __pthread_rwlock_tryrdlock(pthread_rwlock_t* lock) noexcept { return pthread_rwlock_tryrdlock(lock); }
 
 // Parks while a writer holds it. No cancellation point. Restarts after a signal.
 SHIM int pthread_rwlock_timedrdlock(pthread_rwlock_t* lock, const timespec* until) noexcept {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "hub/core/hubs.h"
 #include "hub/core/signal_masks.h"
 #include "patch/shim.h"
 
@@ -45,11 +46,13 @@ void load(const Entry& entry, struct sigaction& action) noexcept {
   std::memcpy(&action.sa_mask, &mask, sizeof mask);
 }
 
-// For the kernel. We reset the action by ourselves: it may be called for a signal that is for another greenlet.
-struct sigaction with_our_handler(const struct sigaction& wanted) noexcept {
+// For the kernel. We reset the action by ourselves: it may be called for a signal that is for another greenlet. Faults
+// alone need another stack at once (signal_stack.h).
+struct sigaction with_our_handler(int signal, const struct sigaction& wanted) noexcept {
   struct sigaction action = wanted;
   action.sa_sigaction = our_handler;
   action.sa_flags = (wanted.sa_flags | SA_SIGINFO) & ~static_cast<int>(SA_RESETHAND);
+  if (signal != SIGSEGV && signal != SIGBUS) action.sa_flags &= ~SA_ONSTACK;
   return action;
 }
 
@@ -60,7 +63,7 @@ int change(int signal, const struct sigaction& wanted, struct sigaction* before)
   load(entry, old);
   const bool is_handler = wanted.sa_handler != SIG_DFL && wanted.sa_handler != SIG_IGN;
   if (is_handler) store(entry, wanted);
-  const struct sigaction action = is_handler ? with_our_handler(wanted) : wanted;
+  const struct sigaction action = is_handler ? with_our_handler(signal, wanted) : wanted;
   struct sigaction kernels {};
   const int result = real.sigaction(signal, &action, &kernels);
   if (result != 0) {
@@ -80,6 +83,20 @@ int ask(int signal, struct sigaction* now) noexcept {
   if (result != 0) return result;
   load(entries[static_cast<std::size_t>(signal)], kernels);
   *now = kernels;
+  return 0;
+}
+
+// It has our memory, but the kernel keeps its actions apart.
+bool is_vfork_child() noexcept { return core::waits_natively && getpid() != core::Hubs::process(); }
+
+int change_in_vfork_child(int signal, const struct sigaction* wanted, struct sigaction* before) noexcept {
+  struct sigaction kernels {};
+  const int result = real.sigaction(signal, wanted, &kernels);
+  if (result != 0 || before == nullptr) return result;
+  if (our_handler != nullptr && kernels.sa_sigaction == our_handler) {
+    load(entries[static_cast<std::size_t>(signal)], kernels);
+  }
+  *before = kernels;
   return 0;
 }
 
@@ -133,7 +150,7 @@ void adopt_actions(void (*ours)(int, siginfo_t*, void*)) noexcept {
     if (real.sigaction(signal, nullptr, &action) != 0) continue;  // libc's own
     store(entries[static_cast<std::size_t>(signal)], action);
     if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) continue;
-    const struct sigaction replacement = with_our_handler(action);
+    const struct sigaction replacement = with_our_handler(signal, action);
     real.sigaction(signal, &replacement, nullptr);
   }
   errno = saved;
@@ -146,6 +163,7 @@ using namespace evergreen::patch;
 
 SHIM int sigaction(int signal, const struct sigaction* wanted, struct sigaction* before) noexcept {
   if (!started() || core::in_runtime || !is_known(signal)) return real.sigaction(signal, wanted, before);
+  if (is_vfork_child()) return change_in_vfork_child(signal, wanted, before);
   if (wanted != nullptr) return change(signal, *wanted, before);
   return before != nullptr ? ask(signal, before) : real.sigaction(signal, nullptr, nullptr);
 }

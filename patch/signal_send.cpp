@@ -4,6 +4,7 @@
 
 #include "greenlet/static_tls.h"
 #include "greenlet/tls_block.h"
+#include "hub/core/hubs.h"
 #include "patch/shim.h"
 #include "patch/signals.h"
 #include "patch/thread.h"
@@ -25,12 +26,12 @@ int send_to(Thread& thread, int signal, const siginfo_t& information) noexcept {
 }  // namespace
 
 int send_by_id(pid_t id, int signal, const siginfo_t* given) noexcept {
-  if (!started() || core::in_runtime) return -1;
+  if (!started() || core::in_runtime || core::waits_natively) return -1;
   const siginfo_t information = given != nullptr ? *given : information_of(signal, SI_TKILL);
   if (core::current != nullptr && id == ::gettid()) {
     return send_to(static_cast<Thread&>(*core::current), signal, information);
   }
-  if (id == getpid()) return send_to(main_thread(), signal, information);
+  if (id == getpid()) return send_to(static_cast<Thread&>(core::Hubs::main_greenlet()), signal, information);
   struct Sending {
     const pid_t id;
     const siginfo_t& information;
@@ -55,6 +56,7 @@ using namespace evergreen;
 using namespace evergreen::patch;
 
 SHIM int pthread_kill(pthread_t handle, int signal) noexcept {
+  if (core::waits_natively) return real.pthread_kill(handle, signal);
   Thread* thread = started() && !core::in_runtime ? Thread::find(handle) : nullptr;
   if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_kill(handle, signal);
   const KeepErrno keep;
@@ -62,6 +64,7 @@ SHIM int pthread_kill(pthread_t handle, int signal) noexcept {
 }
 
 SHIM int pthread_sigqueue(pthread_t handle, int signal, const sigval value) noexcept {
+  if (core::waits_natively) return real.pthread_sigqueue(handle, signal, value);
   Thread* thread = started() && !core::in_runtime ? Thread::find(handle) : nullptr;
   if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_sigqueue(handle, signal, value);
   const KeepErrno keep;

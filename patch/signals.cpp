@@ -14,6 +14,7 @@
 #include "patch/interruption.h"
 #include "patch/shim.h"
 #include "patch/signal_actions.h"
+#include "patch/signal_stack.h"
 #include "patch/thread.h"
 
 namespace evergreen::patch {
@@ -42,6 +43,8 @@ bool try_kick(pid_t thread, int signal) noexcept {
 }
 
 void kick(pid_t thread, int signal) noexcept { try_kick(thread, signal); }  // else at its next way through the hub
+
+Thread& main_one() noexcept { return static_cast<Thread&>(core::Hubs::main_greenlet()); }
 
 Thread& running() noexcept { return static_cast<Thread&>(*core::current); }
 
@@ -95,8 +98,8 @@ bool post_to_any(const siginfo_t& information) noexcept {
 // Precondition: in a Runtime that is not nested, and no handler's: lists are in order, and their locks free.
 void route(const siginfo_t& information) noexcept {
   const int number = information.si_signo;
-  if (leaves_open(main_thread(), number)) {
-    post(main_thread(), information);
+  if (leaves_open(main_one(), number)) {
+    post(main_one(), information);
   } else if (core::current != nullptr && leaves_open(*core::current, number)) {
     post(running(), information);
   } else if (!post_to_any(information)) {
@@ -117,9 +120,9 @@ void defer(const siginfo_t& information, ucontext_t& context) noexcept {
   real.syscall(SYS_rt_sigqueueinfo, getpid(), information.si_signo, &information);
 }
 
-// What is pending and open goes to the kernel, as a kick where there is a handler; one for each signal, as the handler's
-// end sees to the next. Precondition: the kernel has it blocked for now: so it delivers all in the order in which it
-// always does.
+// What is pending and open goes to the kernel, as a kick where there is a handler; one for each signal, as the
+// handler's end sees to the next. Precondition: the kernel has it blocked for now: so it delivers all in the order in
+// which it always does.
 void kick_self(Thread& self, std::uint64_t open) noexcept {
   const pid_t thread = arch::kernel_thread_id();
   for (std::uint64_t left = self.signals.all() & open; left != 0; left &= left - 1) {
@@ -140,7 +143,14 @@ void let_in(std::uint64_t mask) noexcept(false) {
   real.syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sizeof mask);
 }
 
+// Whose waits are the kernel's, its signals are too.
+void give_back_deferred_signals() noexcept {
+  siginfo_t information;
+  while (DeferredSignals::pop(information)) send_raw(arch::kernel_thread_id(), information);
+}
+
 void take_signals() {
+  if (core::waits_natively) return give_back_deferred_signals();
   {
     const core::Runtime runtime;
     route_deferred_signals();
@@ -159,6 +169,18 @@ void take_signals() {
   let_in(before);
 }
 
+struct HandlerCall {
+  void* handler;
+  siginfo_t& information;
+  ucontext_t& context;
+
+  static void run(void* self) {
+    auto& call = *static_cast<HandlerCall*>(self);
+    const auto handler = reinterpret_cast<void (*)(int, siginfo_t*, void*)>(call.handler);
+    handler(call.information.si_signo, &call.information, &call.context);
+  }
+};
+
 // Calls the program's handler. The kernel has blocked what it has to meanwhile, and will set the mask in `context` when
 // we return: on whichever carrier that is, if the handler parks.
 void run_handler(siginfo_t& information, ucontext_t& context) {
@@ -176,8 +198,12 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   }
   ++handler_runs.all;
   if ((action.flags & SA_RESTART) == 0) ++handler_runs.interrupting;
-  reinterpret_cast<void (*)(int, siginfo_t*, void*)>(action.handler)(number, &information, &context);
-  if (self == nullptr) return;
+  HandlerCall call{action.handler, information, context};
+  if (self == nullptr) return call.run(&call);
+  const core::Carrier* const carrier = core::my_carrier;
+  call_handler(*self, (action.flags & SA_ONSTACK) != 0, HandlerCall::run, &call);
+  // Where it returns to another kernel thread, that keeps its own.
+  if (core::my_carrier != carrier) real.sigaltstack(nullptr, &context.uc_stack);
   const KeepErrno keep;
   const core::Runtime runtime;
   const std::uint64_t wanted = mask_of(context.uc_sigmask);
@@ -207,9 +233,9 @@ void on_signal(int number, siginfo_t* information, void* raw_context) {
   if (is_kick) {
     const core::Runtime runtime;
     if (!running().signals.take(signal_bit(number), *information)) return;
-  } else if (!is_of_running(*information) && core::current != &main_thread() && leaves_open(main_thread(), number)) {
+  } else if (!is_of_running(*information) && core::current != &main_one() && leaves_open(main_one(), number)) {
     const core::Runtime runtime;
-    post(main_thread(), *information);
+    post(main_one(), *information);
     errno = saved;
     return;
   }
@@ -225,13 +251,9 @@ void route_deferred_signals() noexcept {
 }
 
 void start_signals() noexcept {
+  learn_handler_stack(main_thread());
   core::on_notice = take_signals;
   adopt_actions(on_signal);
-}
-
-void restart_signals_after_fork() noexcept {
-  forget_signals();
-  new (&running().signals) PendingSignals;
 }
 
 int send_signal(Thread& target, const siginfo_t& information) noexcept {

@@ -28,9 +28,6 @@ void start_signals() noexcept;
 // On the loop's stack, when it was woken: sees to what came while hub code ran.
 void route_deferred_signals() noexcept;
 
-// In a forked child, by the calling greenlet.
-void restart_signals_after_fork() noexcept;
-
 // To one greenlet. Returns 0, or EAGAIN where too many are pending. Any kernel thread, not in a Runtime. Precondition:
 // `target` does not die meanwhile.
 int send_signal(Thread& target, const siginfo_t& information) noexcept;

@@ -100,6 +100,9 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_semop, same<semop>},
     {SYS_semtimedop, same<semtimedop>},
     // Children, signals
+    {SYS_fork, raw_fork},
+    {SYS_clone, raw_clone},
+    {SYS_clone3, raw_clone3},
     {SYS_wait4, same<wait4>},
     {SYS_waitid, raw_waitid},
     {SYS_rt_sigtimedwait, raw_sigtimedwait},

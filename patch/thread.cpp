@@ -16,6 +16,8 @@
 #include "greenlet/tls_block.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
+#include "patch/fork.h"
+#include "patch/robust.h"
 #include "patch/shim.h"
 
 extern "C" int __sigsetjmp(struct __jmp_buf_tag* buffer, int save_mask) noexcept;
@@ -85,7 +87,9 @@ RawGreenlet& Thread::entry(RawGreenlet& raw) {
   {
     const ResolverState resolver;
     self.run();
+    release_robust_mutexes();
   }
+  if (core::waits_natively) std::exit(EXIT_SUCCESS);  // the only thread of a forked child
   core::end_user_code();
   self.signals.close();
   return self.home->leave_for_ever(self);
@@ -209,6 +213,7 @@ pthread_key_t end_of_main;
 
 void wait_for_others() noexcept {
   Thread& self = main_thread();
+  release_robust_mutexes();
   {
     const core::Runtime runtime;
     self.finish();

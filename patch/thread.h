@@ -68,6 +68,7 @@ class Thread : public core::HubGreenlet {
 
   // For this thread alone.
   PendingSignals signals;
+  stack_t handler_stack{.ss_sp = nullptr, .ss_flags = SS_DISABLE, .ss_size = 0};  // signal_stack.h
 
   // Marks the end: wakes who joins. Returns whether nobody ever will, and the object is to be buried.
   bool finish() noexcept;

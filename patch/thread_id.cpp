@@ -30,8 +30,8 @@ pid_t id_to_ask_about(pid_t id) noexcept { return greenlet_of(id) != nullptr ? 0
 using namespace evergreen;
 using namespace evergreen::patch;
 
-// The main thread is asked anew each time: a child made by a raw fork has the TLS block of its parent.
+// Asked anew each time: a child made by a raw fork has the TLS block of its parent.
 SHIM pid_t gettid() noexcept {
-  if (!started() || core::current == nullptr) return real.gettid();
+  if (!started() || core::current == nullptr || core::waits_natively) return real.gettid();
   return core::current == &main_thread() ? getpid() : thread_id();
 }

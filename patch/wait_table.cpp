@@ -204,6 +204,13 @@ bool is_claimed(const void* address) noexcept {
   return false;
 }
 
+// Only buckets that somebody is in, so that hardly a page must be copied for the child.
+void forget_sleepers() noexcept {
+  for (Bucket& bucket : *table) {
+    if (bucket.count.load() != 0) new (&bucket) Bucket;
+  }
+}
+
 void make_wait_table() { table = table == nullptr ? new Table : new (table) Table; }
 
 }  // namespace evergreen::patch

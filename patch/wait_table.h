@@ -89,8 +89,11 @@ bool is_claimed(const void* address) noexcept;
 // object lets it run first. Call before the first try.
 void let_beaten_go_first(const void* address) noexcept;
 
-// Before the first use; and again in a forked child, as all sleepers have stayed in the parent.
+// Before the first use; and in a forked child before its first thread.
 void make_wait_table();
+
+// In a forked child: all sleepers have stayed in the parent. Async-signal-safe.
+void forget_sleepers() noexcept;
 
 // Calls attempt() until its result is not EBUSY, and parks in between; ETIMEDOUT when the deadline passes. Not for what
 // another process may release, which wakes nobody here: block_or_look.h.

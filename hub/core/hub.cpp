@@ -81,7 +81,7 @@ void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
   SignalMasks::add(main.signal_mask);
   current = &main;
   my_carrier = &carrier;
-  running_hub = nullptr;  // in a forked child it may have been another, which is no more
+  waits_natively = false;
   my_turn = begin_turn(&main);
 }
 
@@ -116,16 +116,13 @@ Hub* Hub::make(unsigned index) {
 }
 
 void Hub::restart_after_fork(HubGreenlet& calling) {
-  // The loops' stacks stay where they are, unused: unwinding them would run the parent's hubs. So does what other
-  // kernel threads owned, and may have been changing while fork copied it: only the caller's own hub is in order.
+  // What was made of the parent's hubs stays where it is, unused: unwinding the loops' stacks would run those hubs, and
+  // other kernel threads may have been changing the rest while fork copied it.
   const auto act = on_wake;
   const Mode mode = mode_;
   forget_monitor();
-  forget_solo_waits();
-  forget_watches();
   SignalMasks::restart_after_fork();
-  if (running_hub != nullptr) running_hub->~Hub();  // before others get the numbers that it closes
-  new (this) Hub(0);                                // first: a hub needs descriptors, a carrier can do without
+  new (this) Hub(0);  // first: a hub needs descriptors, a carrier can do without
   Carrier& carrier = Carriers::restart_after_fork();
   make_loop_greenlet();
   begin_with(calling, carrier);
@@ -305,7 +302,10 @@ RawGreenlet& Hub::leave_for_ever(HubGreenlet& dying) noexcept {
   return successor();
 }
 
-void Hub::wake() noexcept { loop_.wake(); }
+// Not in a forked child that has none: the number of the loop's descriptor may be another's.
+void Hub::wake() noexcept {
+  if (Hubs::count() != 0) loop_.wake();
+}
 
 void Hub::push_foreign(HubGreenlet& greenlet) noexcept {
   inbox_.push(greenlet);

@@ -13,6 +13,7 @@
 namespace evergreen::core {
 
 constinit thread_local HubGreenlet* current = nullptr;
+constinit thread_local bool waits_natively = false;
 
 namespace {
 
@@ -42,7 +43,7 @@ HubGreenlet& current_or_thread() {
 Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
   provoke();
   const Runtime runtime;
-  if (self.home == nullptr) return block_thread(self, deadline);
+  if (self.home == nullptr || waits_natively) return block_thread(self, deadline);
   if (has_notice.load()) unpark(self, Wake::signalled);
   if (stays_solo(self)) {
     if (const auto end = block_solo(self, deadline)) return *end;

@@ -36,6 +36,10 @@ namespace evergreen::core {
 // is right on every stack without a call.
 extern constinit thread_local HubGreenlet* current;
 
+// Where the running greenlet's waits are the kernel's, and nothing parks: in a forked child that has made no thread
+// yet, and in a vfork child, which borrows its parent's memory. In the TLS block, too.
+extern constinit thread_local bool waits_natively;
+
 // The running greenlet; for a plain kernel thread an object that stands for it (park() then blocks that thread).
 HubGreenlet& current_or_thread();
 
@@ -65,6 +69,6 @@ inline void prepare_to_park(HubGreenlet& self, Hears what) noexcept {
 void yield() noexcept;
 
 // Whether the running code is a greenlet that may park: not hub code, nor a signal handler that interrupted it.
-[[nodiscard]] inline bool can_park() noexcept { return current != nullptr && !in_runtime; }
+[[nodiscard]] inline bool can_park() noexcept { return current != nullptr && !in_runtime && !waits_natively; }
 
 }  // namespace evergreen::core
