@@ -57,22 +57,64 @@ inline long write_by_system_call(int fd, const void* data, std::size_t size) noe
 
 }  // namespace evergreen::arch
 
-// Defines the exported C function `name`, which has no arguments: it calls choose() and goes on with the function that
-// this returns, as its own caller would have. So that one may return twice, as vfork does.
-#define EVERGREEN_BECOMES(name, choose)    \
+// Defines the exported C function `name`, which is vfork(2). The child runs on the caller's stack and leaves nothing of
+// what lies below; so the return address and what before() returned (two words) wait in registers, of which the child
+// has its own. In the parent, and where there is no child, it goes on with after(result, those two words).
+#define EVERGREEN_VFORK(name, before, after) \
+  asm(".pushsection .text\n"                 \
+      ".globl " #name                        \
+      "\n"                                   \
+      ".type " #name ", @function\n" #name   \
+      ":\n"                                  \
+      ".cfi_startproc\n"                     \
+      "sub $8, %rsp\n"                       \
+      ".cfi_adjust_cfa_offset 8\n"           \
+      "call " #before                        \
+      "\n"                                   \
+      "add $8, %rsp\n"                       \
+      ".cfi_adjust_cfa_offset -8\n"          \
+      "mov %rax, %rsi\n"                     \
+      "pop %rdi\n"                           \
+      ".cfi_adjust_cfa_offset -8\n"          \
+      ".cfi_register %rip, %rdi\n"           \
+      "mov $58, %eax\n" /* SYS_vfork */      \
+      "syscall\n"                            \
+      "push %rdi\n"                          \
+      ".cfi_adjust_cfa_offset 8\n"           \
+      ".cfi_offset %rip, -8\n"               \
+      "mov %rax, %rdi\n"                     \
+      "test %rax, %rax\n"                    \
+      "jnz " #after                          \
+      "\n"                                   \
+      "ret\n"                                \
+      ".cfi_endproc\n"                       \
+      ".size " #name ", . - " #name          \
+      "\n"                                   \
+      ".popsection")
+
+// Defines the hidden C function void name(void* top, void (*function)(void*), void* argument): it calls
+// function(argument) on the stack that ends at `top`. Exceptions pass through it.
+#define EVERGREEN_CALLS_ON_STACK(name)     \
   asm(".pushsection .text\n"               \
+      ".hidden " #name                     \
+      "\n"                                 \
       ".globl " #name                      \
       "\n"                                 \
       ".type " #name ", @function\n" #name \
       ":\n"                                \
       ".cfi_startproc\n"                   \
-      "sub $8, %rsp\n"                     \
+      "push %rbp\n"                        \
       ".cfi_adjust_cfa_offset 8\n"         \
-      "call " #choose                      \
-      "\n"                                 \
-      "add $8, %rsp\n"                     \
-      ".cfi_adjust_cfa_offset -8\n"        \
-      "jmp *%rax\n"                        \
+      ".cfi_rel_offset %rbp, 0\n"          \
+      "mov %rsp, %rbp\n"                   \
+      ".cfi_def_cfa_register %rbp\n"       \
+      "and $-16, %rdi\n"                   \
+      "mov %rdi, %rsp\n"                   \
+      "mov %rdx, %rdi\n"                   \
+      "call *%rsi\n"                       \
+      "leave\n"                            \
+      ".cfi_def_cfa %rsp, 8\n"             \
+      "ret\n"                              \
       ".cfi_endproc\n"                     \
       ".size " #name ", . - " #name        \
       "\n"                                 \

@@ -54,7 +54,7 @@ struct DebuggerField {  // as libthread_db reads it
 };
 
 const char* find_symbols() {
-  const DebuggerField *tid, *list, *specific, *key_sequence, *key_destructor, *module_offset, *module_id;
+  const DebuggerField *tid, *list, *specific, *cancelling, *key_sequence, *key_destructor, *module_offset, *module_id;
   const std::uint32_t *descriptor_size, *key_size;
   void (*static_info)(std::size_t*, std::size_t*);
   const std::ptrdiff_t* rseq_offset;
@@ -62,6 +62,7 @@ const char* find_symbols() {
   if (!resolve(tid, "_thread_db_pthread_tid")) return missing("_thread_db_pthread_tid");
   if (!resolve(list, "_thread_db_pthread_list")) return missing("_thread_db_pthread_list");
   if (!resolve(specific, "_thread_db_pthread_specific")) return missing("_thread_db_pthread_specific");
+  if (!resolve(cancelling, "_thread_db_pthread_cancelhandling")) return missing("_thread_db_pthread_cancelhandling");
   if (!resolve(descriptor_size, "_thread_db_sizeof_pthread")) return missing("_thread_db_sizeof_pthread");
   if (!resolve(key_size, "_thread_db_sizeof_pthread_key_struct"))
     return missing("_thread_db_sizeof_pthread_key_struct");
@@ -85,6 +86,7 @@ const char* find_symbols() {
   layout.tid = tid->offset;
   layout.list = list->offset;
   layout.specific = specific->offset;
+  layout.cancel_handling = cancelling->offset;
   layout.link_map_tls_offset = module_offset->offset;
   layout.link_map_tls_module = module_id->offset;
   layout.descriptor_size = *descriptor_size;
@@ -159,6 +161,29 @@ const char* check_running_thread() {
   return find_resolver_state(self);
 }
 
+// The bits that cancellation.cpp knows. The first cancellation of a process also makes glibc install its handler, and
+// load what unwinds.
+bool can_be_cancelled(std::uintptr_t self) {
+  const auto is = [self](int bits) {
+    return at<int>(self, static_cast<std::ptrdiff_t>(layout.cancel_handling)) == bits;
+  };
+  if (!is(0) || pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr) != 0 || !is(1)) return false;
+  if (pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, nullptr) != 0 || !is(3)) return false;
+  return pthread_cancel(pthread_self()) == 0 && is(15);
+}
+
+// Does without: only constructors that dlopen runs need it.
+void find_threads(std::uintptr_t self) {
+  const DebuggerField* field;
+  std::byte* globals;
+  if (!resolve(field, "_thread_db_rtld_global__dl_stack_user") || !resolve(globals, "_rtld_global")) return;
+  auto* head = reinterpret_cast<std::uintptr_t*>(globals + field->offset);
+  auto* const main = reinterpret_cast<std::uintptr_t*>(self + layout.list);
+  if (head[0] == reinterpret_cast<std::uintptr_t>(main) && main[1] == reinterpret_cast<std::uintptr_t>(head)) {
+    layout.threads = head;
+  }
+}
+
 // Runs glibc's own code on a block of ours. Nothing here may be kept in TLS across set_thread_pointer.
 [[gnu::noinline]] const char* check_scratch_block(std::uintptr_t scratch, pthread_key_t key) {
   const std::uintptr_t native = arch::thread_pointer();
@@ -169,6 +194,7 @@ const char* check_running_thread() {
   if (pthread_setspecific(key, &layout) != 0 || pthread_getspecific(key) != &layout) wrong = "keys do not work";
   pthread_mutex_t mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
   if (pthread_mutex_trylock(&mutex) != 0 || pthread_mutex_trylock(&mutex) != 0) wrong = "recursive mutexes do not work";
+  if (!can_be_cancelled(scratch)) wrong = "a thread's cancellation is not kept where libthread_db looks for it";
   arch::set_thread_pointer(native);
   if (pthread_mutex_trylock(&mutex) != EBUSY) wrong = "two blocks own one recursive mutex";
   if (pthread_getspecific(key) != nullptr) wrong = "two blocks share their keys";
@@ -201,6 +227,7 @@ const char* check_glibc() {
   if (const char* wrong = find_symbols()) return wrong;
   dl_iterate_phdr(find_libc_tls, nullptr);
   if (const char* wrong = check_running_thread()) return wrong;
+  find_threads(arch::thread_pointer());
   return check_on_scratch_block();
 }
 

@@ -11,10 +11,11 @@ struct GlibcLayout {
   std::size_t descriptor_size;  // sizeof(struct pthread)
   std::size_t static_tls_size;  // descriptor + static TLS of all modules + the surplus for dlopen
   std::size_t static_tls_align;
-  std::size_t tid;          // pid_t
-  std::size_t list;         // list_t {next, previous}: glibc's lists of threads
-  std::size_t specific;     // 32 pointers to arrays of 32 {sequence, value}
-  std::size_t robust_head;  // struct robust_list_head, with a pointer to its last element just before it
+  std::size_t tid;              // pid_t
+  std::size_t list;             // list_t {next, previous}: glibc's lists of threads
+  std::size_t specific;         // 32 pointers to arrays of 32 {sequence, value}
+  std::size_t cancel_handling;  // int, cancellation.cpp
+  std::size_t robust_head;      // struct robust_list_head, with a pointer to its last element just before it
   std::size_t link_map_tls_offset, link_map_tls_module;  // in struct link_map
   std::ptrdiff_t rseq_cpu_id;                            // 0 when this glibc has no rseq
   std::ptrdiff_t libc_tls;  // libc's own TLS: errno, the malloc cache, ...; below the thread pointer
@@ -32,6 +33,10 @@ struct GlibcLayout {
     void (*destructor)(void*);
   };
   const Key* keys;
+
+  // _dl_stack_user: the list_t at which glibc's list of threads on the program's own memory begins; the main thread is
+  // on it. nullptr where it was not found.
+  std::uintptr_t* threads;
 };
 
 // Fills the layout and checks it on a scratch block. Returns nullptr, or one clause that says what does not hold: then

@@ -23,7 +23,7 @@ void on_fault(int, siginfo_t* info, void*) {
     report(
         "stack overflow in %s: its stack has %zu KiB; raise it with --stack-size, EVERGREEN_STACK_SIZE or "
         "pthread_attr_setstacksize",
-        who, stack->size() / 1024);
+        who, static_cast<std::size_t>(stack->top() - stack->low()) / 1024);
   }
   // Back to the faulting instruction, which faults again: the core dump then shows where. A signal that was sent is
   // sent again to the same end.

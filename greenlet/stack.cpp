@@ -20,6 +20,7 @@
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
 #endif
 
 namespace evergreen {
@@ -30,8 +31,15 @@ constexpr std::size_t huge_page = std::size_t{2} << 20;
 
 std::size_t round_up(std::size_t value, std::size_t unit) { return (value + unit - 1) / unit * unit; }
 
-bool install_guard(std::byte* at) {
-  return madvise(at, page, MADV_GUARD_INSTALL) == 0 || mprotect(at, page, PROT_NONE) == 0;
+// A large one would fill page tables with marks.
+bool install_guard(std::byte* at, std::size_t size) {
+  return (size <= huge_page && madvise(at, size, MADV_GUARD_INSTALL) == 0) || mprotect(at, size, PROT_NONE) == 0;
+}
+
+// Whichever of the two it was.
+void remove_guard(std::byte* at, std::size_t size) {
+  if (size <= huge_page) madvise(at, size, MADV_GUARD_REMOVE);
+  mprotect(at, size, PROT_READ | PROT_WRITE);
 }
 
 // Where a slab starts decides how many page-table pages an idle stack costs. A top and the guard of the stack above it
@@ -90,9 +98,25 @@ constinit SpinLock pools_lock;
 }  // namespace
 
 Stack::Stack(std::byte* low, std::byte* tls_top, StackPool& pool) noexcept
-    : low_(low), high_(reinterpret_cast<std::byte*>(this)), tls_top_(tls_top), pool_(pool) {}
+    : low_(low), high_(reinterpret_cast<std::byte*>(this)), bottom_(low - page), tls_top_(tls_top), pool_(pool) {}
 
 std::size_t Stack::size() const noexcept { return pool_.size_; }
+
+std::byte* Stack::top() const noexcept { return bottom_ + size(); }
+
+bool Stack::widen_guard(std::size_t size) noexcept {
+  std::byte* const end = bottom_ + round_up(size, page);
+  if (end <= low_) return true;
+  if (!install_guard(low_, static_cast<std::size_t>(end - low_))) return false;
+  low_ = end;
+  return true;
+}
+
+void Stack::narrow_guard() noexcept {
+  std::byte* const first = bottom_ + page;
+  if (low_ != first) remove_guard(first, static_cast<std::size_t>(low_ - first));
+  low_ = first;
+}
 
 void* Stack::reserve(std::size_t size, std::size_t alignment) noexcept {
   const auto top = reinterpret_cast<std::uintptr_t>(high_) - size;
@@ -153,7 +177,7 @@ Stack* StackPool::carve() {
   if (slab == nullptr || slab->carved.load(std::memory_order_relaxed) == slab->count) slab = grow();
   if (slab == nullptr) return nullptr;
   const std::size_t index = slab->carved.load(std::memory_order_relaxed);
-  if (!install_guard(slab->bottom(index))) return nullptr;
+  if (!install_guard(slab->bottom(index), page)) return nullptr;
   auto* stack = new (slab->stack(index)) Stack(slab->bottom(index) + page, slab->tls_top(index), *this);
   slab->carved.store(index + 1, std::memory_order_release);
   return stack;
@@ -175,6 +199,7 @@ void StackPool::give(Stack& stack) noexcept {
   StackPool& pool = stack.pool_;
   stack.high_ = reinterpret_cast<std::byte*>(&stack);
   stack.owner = nullptr;
+  stack.narrow_guard();
   bool too_many;
   {
     const std::lock_guard guard(pool.lock_);

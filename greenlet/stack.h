@@ -14,16 +14,20 @@ struct Slab;
 // One stack. The object lives at the top of its own mapping, above the memory that it describes and below the TLS
 // block, so that an idle greenlet touches the fewest pages:
 //
-//     low()                         high()
 //     guard | stack, grows down  <--  | reserve()d | Stack | TLS block |
+//           low()                     high()                          top()
 //
 class Stack : public Link<Stack> {  // StackPool::hot_ or cold_ while idle, the live list of static_tls.cpp while in use
  public:
-  // The lowest usable byte; one guard page lies below.
+  // The lowest usable byte; the guard lies below: one page, or what widen_guard() made of it.
   [[nodiscard]] std::byte* low() const noexcept { return low_; }
   [[nodiscard]] std::byte* high() const noexcept { return high_; }
   // The whole of it: the guard, and what lies above high().
   [[nodiscard]] std::size_t size() const noexcept;
+  [[nodiscard]] std::byte* top() const noexcept;
+
+  // Makes the lowest `size` bytes the guard, whole pages, until the stack is given back. False when memory is short.
+  bool widen_guard(std::size_t size) noexcept;
 
   // Takes `size` bytes off the top for an object of the owner; they count as used until the stack is given back.
   void* reserve(std::size_t size, std::size_t alignment) noexcept;
@@ -40,8 +44,11 @@ class Stack : public Link<Stack> {  // StackPool::hot_ or cold_ while idle, the 
   friend struct Slab;
   Stack(std::byte* low, std::byte* tls_top, class StackPool& pool) noexcept;
 
-  std::byte* const low_;
+  void narrow_guard() noexcept;
+
+  std::byte* low_;
   std::byte* high_;
+  std::byte* const bottom_;   // of the guard
   std::byte* const tls_top_;  // the end of the TLS block
   class StackPool& pool_;
   std::uintptr_t tls_block_ = 0;

@@ -2,7 +2,8 @@
 // the initial values into the blocks of all threads that glibc knows, and ours are on none of its lists. Dynamically
 // allocated TLS needs nothing from us: __tls_get_addr finds the running block's own dtv.
 //
-// What remains: a constructor that dlopen runs on a greenlet reads its module's own initial-exec variables as zero.
+// The caller of dlopen is on glibc's list for that long (ListedBlock), as constructors run before dlopen returns. What
+// remains: if they have another greenlet call the module, that one reads its initial-exec variables as zero.
 
 #include "greenlet/static_tls.h"
 
@@ -11,8 +12,10 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <vector>
 
+#include "greenlet/arch_x86_64.h"
 #include "greenlet/glibc_layout.h"
 #include "greenlet/tls_block.h"
 
@@ -93,15 +96,31 @@ void add_live_block(Stack& stack) noexcept {
   state().live.push_back(stack);
 }
 
+// The others are not unlinked: their pages would have to be copied for that.
+void forget_live_blocks(Stack* own) noexcept {
+  new (&state().live) List<Stack>;
+  if (own == nullptr || !own->is_linked()) return;
+  own->next = own->previous = nullptr;
+  state().live.push_back(*own);
+}
+
 void remove_live_block(Stack& stack) noexcept {
   const std::lock_guard guard(state().lock);
   stack.unlink();
 }
 
-bool is_live_thread_id(int id) noexcept {
+Stack* find_live_block(int id) noexcept {
   const std::lock_guard guard(state().lock);
   for (Stack* stack = state().live.first(); stack != nullptr; stack = state().live.after(*stack)) {
-    if (thread_id_of(stack->tls_block()) == id) return true;
+    if (thread_id_of(stack->tls_block()) == id) return stack;
+  }
+  return nullptr;
+}
+
+bool visit_live_blocks(bool (*visit)(const void* owner, const void* argument), const void* argument) {
+  const std::lock_guard guard(state().lock);
+  for (Stack* stack = state().live.first(); stack != nullptr; stack = state().live.after(*stack)) {
+    if (visit(stack->owner, argument)) return true;
   }
   return false;
 }
@@ -116,11 +135,12 @@ void update_static_tls() {
   State& known = state();
   const std::lock_guard guard(known.lock);
   for (Stack* stack = known.live.first(); stack != nullptr; stack = known.live.after(*stack)) {
+    const bool glibc_gave = glibc().threads != nullptr && stack->tls_block() == arch::thread_pointer();
     for (const Module& module : known.modules) {
       if (!contains(now, module)) std::memset(place(*stack, module), 0, module.size);
     }
     for (const Module& module : now) {
-      if (!contains(known.modules, module)) give(*stack, module);
+      if (!glibc_gave && !contains(known.modules, module)) give(*stack, module);
     }
   }
   known.modules.swap(now);

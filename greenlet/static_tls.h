@@ -9,8 +9,15 @@ namespace evergreen {
 void add_live_block(Stack& stack) noexcept;
 void remove_live_block(Stack& stack) noexcept;
 
-// Whether one of them has the thread id `id`. Looks at all. From any kernel thread, not from a signal handler.
-bool is_live_thread_id(int id) noexcept;
+// In a forked child: all but `own`, which may be nullptr, have stayed in the parent. Async-signal-safe.
+void forget_live_blocks(Stack* own) noexcept;
+
+// The one with the thread id `id`, or nullptr. Looks at all. From any kernel thread, not from a signal handler.
+Stack* find_live_block(int id) noexcept;
+
+// Shows the owners of the stacks of all of them (stack.h) to visit() until that returns true; none dies meanwhile.
+// Returns whether it did. From any kernel thread, not from a signal handler.
+bool visit_live_blocks(bool (*visit)(const void* owner, const void* argument), const void* argument);
 
 // Around fork, so that the child finds the list of blocks in a state that it can use.
 void lock_static_tls() noexcept;

@@ -18,9 +18,12 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 
 #include "greenlet/arch_x86_64.h"
 #include "greenlet/glibc_layout.h"
+#include "greenlet/leftovers.h"
+#include "greenlet/spin_lock.h"
 
 namespace evergreen {
 namespace {
@@ -44,10 +47,13 @@ std::uintptr_t* list_node(std::uintptr_t block) {
 
 constinit std::atomic<unsigned> thread_ids{0};
 
+constinit SpinLock threads_lock;
+
 // A thread id above every kernel's (PID_MAX_LIMIT is 2^22) and below the flag bits of robust and PI futexes
-// (FUTEX_TID_MASK): mutexes compare it, and zero would make all greenlets one owner.
+// (FUTEX_TID_MASK): mutexes compare it, and zero would make all greenlets one owner. A CPU clock's id has room for 28
+// bits of it.
 pid_t next_thread_id() {
-  constexpr unsigned first = 1U << 22, range = (1U << 30) - first;
+  constexpr unsigned first = 1U << 22, range = (1U << 28) - first;
   return static_cast<pid_t>(first + thread_ids.fetch_add(1, std::memory_order_relaxed) % range);
 }
 
@@ -147,6 +153,29 @@ void leave_glibc_lists() noexcept {
   list[0] = list[1] = reinterpret_cast<std::uintptr_t>(list);
 }
 
+ListedBlock::ListedBlock() noexcept {
+  std::uintptr_t* const node = list_node(arch::thread_pointer());
+  std::uintptr_t* const head = glibc().threads;
+  const auto as_word = [](std::uintptr_t* list) { return reinterpret_cast<std::uintptr_t>(list); };
+  if (head == nullptr || node[0] != as_word(node)) return;
+  const std::lock_guard guard(threads_lock);
+  node[0] = head[0];
+  node[1] = as_word(head);
+  std::atomic_thread_fence(std::memory_order_release);  // readers go forward
+  reinterpret_cast<std::uintptr_t*>(head[0])[1] = as_word(node);
+  head[0] = as_word(node);
+  node_ = node;
+}
+
+ListedBlock::~ListedBlock() {
+  if (node_ == nullptr) return;
+  const std::lock_guard guard(threads_lock);
+  reinterpret_cast<std::uintptr_t*>(node_[0])[1] = node_[1];
+  reinterpret_cast<std::uintptr_t*>(node_[1])[0] = node_[0];
+  node_[1] = reinterpret_cast<std::uintptr_t>(node_);
+  node_[0] = reinterpret_cast<std::uintptr_t>(node_);
+}
+
 void draw_thread_ids() noexcept {
   unsigned random = 0;
   if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) random = static_cast<unsigned>(getpid()) << 12;
@@ -161,13 +190,17 @@ int thread_id_of(std::uintptr_t block) noexcept {
 
 int thread_id() noexcept { return thread_id_of(arch::thread_pointer()); }
 
-void run_thread_destructors() {
+void run_thread_destructors(volatile bool& keys_begun) {
   const std::uintptr_t block = arch::thread_pointer();
   glibc().run_tls_destructors();
-  for (int round = 0; round < PTHREAD_DESTRUCTOR_ITERATIONS && destroy_key_values(block); ++round) {
+  if (!keys_begun) {
+    keys_begun = true;
+    for (int round = 0; round < PTHREAD_DESTRUCTOR_ITERATIONS && destroy_key_values(block); ++round) {
+    }
   }
   free_key_arrays(block);
   uselocale(LC_GLOBAL_LOCALE);
+  drop_leftovers();
 }
 
 }  // namespace evergreen

@@ -22,10 +22,30 @@ bool renew_tls_block(std::uintptr_t block);
 
 // What start_thread does when a thread ends, to be called on the block itself: C++ thread_local destructors, then
 // pthread keys' destructors in up to PTHREAD_DESTRUCTOR_ITERATIONS rounds.
-void run_thread_destructors();
+// One that ends by pthread_exit jumps back to before the call, which is then made again with the same `keys_begun`: of
+// the values of keys, glibc passes by what is left.
+void run_thread_destructors(volatile bool& keys_begun);
+inline void run_thread_destructors() {
+  volatile bool keys_begun = false;
+  run_thread_destructors(keys_begun);
+}
 
 // Sets up what glibc wants of the running code's block before anything else: call first on a new stack.
 void enter_tls_block();
+
+// Puts the running block on glibc's list of threads, for a call of dlopen: there glibc finds whom to give a new
+// module's static TLS before its constructors run. Only readers of the list come along meanwhile (dlopen, setuid), as
+// glibc's own threads are on another one. Nested ones do nothing.
+class ListedBlock {
+ public:
+  ListedBlock() noexcept;
+  ~ListedBlock();
+  ListedBlock(const ListedBlock&) = delete;
+  ListedBlock& operator=(const ListedBlock&) = delete;
+
+ private:
+  std::uintptr_t* node_ = nullptr;
+};
 
 // In a forked child, on the block that called fork: glibc has put that block on its list of threads, where it must not
 // stay, because we reuse it without telling.

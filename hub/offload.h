@@ -77,6 +77,7 @@ std::invoke_result_t<F> offload_to(ThreadPool& pool, F f, Deadline deadline) {
   auto& mine = static_cast<OffloadJob<F>&>(*job);
   switch (pool.run(job, "offload", deadline)) {
     case Wake::woken:
+    case Wake::signalled:  // which run() does not hear
       break;
     case Wake::timed_out:
       throw Timeout("offload: timed out");

@@ -56,43 +56,39 @@ bool Wait::begin() noexcept {
 
 // Sometimes the kernel calls ready what then has to wait: where only the error queue has something to read, or a
 // datagram is for a unix socket whose queue is full. Another reader may also have been first, so it is tried twice.
-int Wait::until_ready() noexcept {
+int Wait::until_ready() {
   if (!begin()) return must_not;
-  if (++in_vain_ <= 2 || !is_ready(fd_, direction_)) return wait_ready(fd_, direction_, why_, deadline_);
+  if (++in_vain_ <= 2 || !is_ready(fd_, direction_))
+    return wait_ready(fd_, direction_, why_, deadline_, has_done_part_);
   sleep_a_little(why_, deadline_);
   return deadline_.has_passed() ? EAGAIN : 0;
 }
 
-bool Wait::for_more_than_is_there() noexcept {
-  pollfd state{fd_, POLLRDHUP, 0};
-  if (!begin() || real.poll(&state, 1, 0) != 0 || deadline_.has_passed()) return false;
+bool Wait::for_more_than_is_there() {
+  if (!begin() || look(fd_, POLLRDHUP) != 0 || deadline_.has_passed()) return false;
   sleep_a_little(why_, deadline_);
   return true;
 }
 
 // Asking connect tells the outcome, and makes the kernel know that the program was told. Of the address it only looks
 // at the family; an open connection is EISCONN.
-int Wait::until_open() noexcept {
+int Wait::until_open() {
   if (!is_tcp(fd_) || !begin()) return 0;
   while (!is_ready(fd_, Direction::write)) {
     if (const int error = wait_ready(fd_, Direction::write, why_, deadline_)) return error;
   }
   const sockaddr any{AF_INET, {}};
-  return real.connect(fd_, &any, sizeof any) == 0 || errno == EISCONN ? 0 : errno;
+  return real.syscall(SYS_connect, long{fd_}, &any, sizeof any) == 0 || errno == EISCONN ? 0 : errno;
 }
 
 bool Wait::is_for_next_call() const noexcept {
-  pollfd state{fd_, static_cast<short>(direction_ == Direction::read ? POLLPRI : 0), 0};
-  if (real.poll(&state, 1, 0) <= 0) return false;
+  const int seen = look(fd_, direction_ == Direction::read ? POLLPRI : 0);
   int at_mark = 0;
-  if ((state.revents & POLLPRI) != 0) real.ioctl(fd_, SIOCATMARK, &at_mark);
-  return at_mark != 0 || ((state.revents & POLLERR) != 0 && !is_unix(fd_));
+  if ((seen & POLLPRI) != 0) real.ioctl(fd_, SIOCATMARK, &at_mark);
+  return at_mark != 0 || ((seen & POLLERR) != 0 && !is_unix(fd_));
 }
 
-bool has_error(int fd) noexcept {
-  pollfd state{fd, 0, 0};
-  return real.poll(&state, 1, 0) != 0 && (state.revents & POLLERR) != 0;
-}
+bool has_error(int fd) noexcept { return (look(fd, 0) & POLLERR) != 0; }
 
 // A unix socket is content with what a look finds.
 std::size_t least_of(int fd, const FdTraits& traits, int flags, std::size_t wanted) noexcept {

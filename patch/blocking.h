@@ -5,12 +5,14 @@
 #pragma once
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include <atomic>
 
 #include "hub/core/wait_fd.h"
 #include "patch/fd_traits.h"
+#include "patch/interruption.h"
 #include "patch/shim.h"
 
 namespace evergreen::patch {
@@ -18,8 +20,13 @@ namespace evergreen::patch {
 using core::Direction;
 
 // Parks until `fd` may be ready. Returns 0, or what the call must fail with: EBADF if another greenlet closed it,
-// EAGAIN when `deadline` (of SO_RCVTIMEO, SO_SNDTIMEO) has passed.
-inline int wait_ready(int fd, Direction direction, const char* why, Deadline deadline) noexcept {
+// EAGAIN when `deadline` (of SO_RCVTIMEO, SO_SNDTIMEO) has passed, EINTR. Cancellation point.
+//
+// signal(7): calls with a deadline never go on after a signal. One that has done a part ends with that part, after a
+// signal, and where otherwise it would be cancelled: XSH 2.9.5.2.
+inline int wait_ready(int fd, Direction direction, const char* why, Deadline deadline, bool has_done_part = false) {
+  using Restarts = Interruption::Restarts;
+  const Interruption interruption(deadline.is_never() && !has_done_part ? Restarts::if_asked : Restarts::never);
   switch (core::wait_fd(fd, direction, why, deadline)) {
     case core::Wake::woken:
       return 0;
@@ -27,14 +34,23 @@ inline int wait_ready(int fd, Direction direction, const char* why, Deadline dea
       return EAGAIN;
     case core::Wake::interrupted:
       return EBADF;
+    case core::Wake::signalled:
+      return has_done_part && has_cancel_pending() ? EINTR : interruption.after_signal();
   }
   __builtin_unreachable();
 }
 
+// What poll says of `fd` now: which of `events`, and whether POLLERR, POLLHUP, POLLNVAL. 0: nothing. Not by libc's
+// poll, which is a cancellation point: a look within a call is none.
+inline int look(int fd, int events) noexcept {
+  pollfd state{fd, static_cast<short>(events), 0};
+  const long found = real.syscall(SYS_poll, &state, 1L, 0L);
+  return found < 0 ? POLLNVAL : found == 0 ? 0 : state.revents;
+}
+
 // Is `fd` ready now, or in a state (error, hang-up, not open) in which the call will not block?
 inline bool is_ready(int fd, Direction direction) noexcept {
-  pollfd state{fd, static_cast<short>(direction == Direction::read ? POLLIN : POLLOUT), 0};
-  return real.poll(&state, 1, 0) != 0;
+  return look(fd, direction == Direction::read ? POLLIN : POLLOUT) != 0;
 }
 
 // What SO_ERROR says, and then no longer.
@@ -52,21 +68,24 @@ class Wait {
       : fd_(fd), traits_(traits), direction_(direction), why_(why) {}
 
   // Returns 0, must_not, or what the call must fail with.
-  int until_ready() noexcept;
+  int until_ready();
 
   // MSG_PEEK leaves what is there, so no event tells of more: looks again a little later. Returns false where no more
   // will come: at the end of the stream, or the deadline.
-  bool for_more_than_is_there() noexcept;
+  bool for_more_than_is_there();
 
   // For a call that has done a part: whether the next thing is for the next call, as in the kernel. An error (but an
   // AF_UNIX socket's, which is lost there too), or urgent data.
   [[nodiscard]] bool is_for_next_call() const noexcept;
 
   // After a send: where it opened the connection (TCP fast open), until that is open. Returns 0, or the error.
-  int until_open() noexcept;
+  int until_open();
 
   // The call got on: what it waits for next is another thing.
-  void note_progress() noexcept { in_vain_ = 0; }
+  void note_progress() noexcept {
+    in_vain_ = 0;
+    has_done_part_ = true;
+  }
 
  private:
   bool begin() noexcept;  // returns whether it may wait
@@ -77,6 +96,7 @@ class Wait {
   const char* const why_;
   Deadline deadline_ = Deadline::never();
   bool begun_ = false;
+  bool has_done_part_ = false;
   int in_vain_ = 0;  // waits since the call last got on
 };
 
@@ -111,6 +131,7 @@ ssize_t receive(int fd, const FdTraits& traits, Wanted wanted, int flags, const 
       const bool ends = error != 0 ? tried || error != EAGAIN : done != 0 && wait.is_for_next_call();
       if (ends) return done != 0 ? keep(static_cast<ssize_t>(done)) : fail<ssize_t>(error);
     }
+    if (done != 0 && has_cancel_pending()) return keep(static_cast<ssize_t>(done));
     tried = true;
     const ssize_t got = attempt(peeks ? 0 : done, MSG_DONTWAIT);
     if (got < 0) {
@@ -141,6 +162,7 @@ ssize_t transmit(int fd, const FdTraits& traits, Size size, const char* why, Att
   Wait wait(fd, traits, Direction::write, why);
   std::size_t done = 0;
   for (;;) {
+    if (done != 0 && has_cancel_pending()) return keep(static_cast<ssize_t>(done));
     const ssize_t sent = attempt(done, done == 0 ? MSG_DONTWAIT : MSG_DONTWAIT | MSG_NOSIGNAL);
     const int refusal = sent < 0 ? errno : 0;
     if (sends_may_open.load(std::memory_order_relaxed) && (refusal == 0 || refusal == EINPROGRESS)) {

@@ -2,6 +2,11 @@
 
 #include <spawn.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <utility>
+
 #include "greenlet/arch_x86_64.h"
 #include "patch/fd_traits.h"
 #include "patch/offload.h"
@@ -12,7 +17,7 @@ namespace {
 // libc's functions come back when the child has begun its program. How long that takes is learnt.
 template <class Spawn>
 int spawn(Spawn call) {
-  static constinit core::CallSite site;
+  static constinit core::CallSite site(core::CallSite::slow);
   note_shared();
   return offloaded(site, call);
 }
@@ -20,6 +25,7 @@ int spawn(Spawn call) {
 }  // namespace
 }  // namespace evergreen::patch
 
+using namespace evergreen;
 using namespace evergreen::patch;
 
 SHIM int posix_spawn(pid_t* child, const char* path, const posix_spawn_file_actions_t* actions,
@@ -32,12 +38,36 @@ SHIM int posix_spawnp(pid_t* child, const char* file, const posix_spawn_file_act
   return spawn([=] { return real.posix_spawnp(child, file, actions, attributes, arguments, environment); });
 }
 
-// vfork returns twice, on the stack that it was called with: our frame must be gone when libc's begins.
-using Vfork = pid_t (*)();
-extern "C" [[gnu::visibility("hidden")]] Vfork evergreen_before_vfork() noexcept {
+// The child runs in our memory, on the caller's stack and TLS block, and the caller's kernel thread waits until it has
+// begun its program. Meanwhile another carrier goes on with the hub; so the child must not be the greenlet that it
+// looks like.
+struct BeforeVfork {
+  std::uint64_t waited_natively;  // also the child's own vfork
+  std::uint64_t turn;
+};
+
+constinit core::CallSite vfork_site(core::CallSite::slow);
+
+// The child leaves none of our frames.
+alignas(core::SlowCall) constinit thread_local std::byte slow_vfork[sizeof(core::SlowCall)]{};
+
+extern "C" [[gnu::visibility("hidden")]] BeforeVfork evergreen_before_vfork() noexcept {
   note_shared();
-  return real.vfork;
+  const bool nested = core::waits_natively;
+  if (!nested) new (slow_vfork) core::SlowCall(vfork_site);
+  core::waits_natively = true;
+  return {nested, std::exchange(core::my_turn, 0)};
 }
 
-EVERGREEN_BECOMES(vfork, evergreen_before_vfork);
-EVERGREEN_BECOMES(__vfork, evergreen_before_vfork);
+// `result` is the kernel's. What the child did to descriptors was done to its own ones, but noted for ours.
+extern "C" [[gnu::visibility("hidden")]] pid_t evergreen_after_vfork(long result, std::uint64_t waited_natively,
+                                                                     std::uint64_t turn) noexcept {
+  core::my_turn = turn;
+  core::waits_natively = waited_natively != 0;
+  if (!core::waits_natively) std::launder(reinterpret_cast<core::SlowCall*>(slow_vfork))->~SlowCall();
+  note_shared();
+  return result < 0 ? fail<pid_t>(static_cast<int>(-result)) : static_cast<pid_t>(result);
+}
+
+EVERGREEN_VFORK(vfork, evergreen_before_vfork, evergreen_after_vfork);
+EVERGREEN_VFORK(__vfork, evergreen_before_vfork, evergreen_after_vfork);

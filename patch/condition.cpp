@@ -18,44 +18,84 @@ bool is_shared(const pthread_cond_t& condition) noexcept {
   return (condition.__data.__wrefs & process_shared_bit) != 0;
 }
 
+// One wait, from the unlock on. Where a handler ends the thread, by unwinding, the program's own cleanup handlers find
+// the mutex locked; and the signal that it was woken by, if any, is another's.
+class Wait {
+ public:
+  Wait(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why) noexcept
+      : condition_(condition), mutex_(mutex), why_(why) {}
+  ~Wait() noexcept(false) {
+    if (!is_unlocked_) return;
+    lock_mutex(mutex_, why_);
+    if (was_woken) wake(condition_, 1);
+  }
+  Wait(const Wait&) = delete;
+  Wait& operator=(const Wait&) = delete;
+
+  int unlock() {
+    const int error = unlock_mutex(mutex_);
+    is_unlocked_ = error == 0;
+    return error;
+  }
+
+  // Cancellation point.
+  int end(bool timed_out) {
+    is_unlocked_ = false;
+    const int locked = lock_mutex(mutex_, why_);
+    if (!was_woken) pthread_testcancel();
+    return locked == 0 && timed_out ? ETIMEDOUT : locked;
+  }
+
+  bool was_woken = false;
+
+ private:
+  pthread_cond_t* const condition_;
+  pthread_mutex_t* const mutex_;
+  const char* const why_;
+  bool is_unlocked_ = false;
+};
+
 // POSIX allows a wait to end for no reason; so this one ends after a millisecond, and the program looks itself.
-int wait_a_little(pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
-  if (const int error = unlock_mutex(mutex)) return error;
+int wait_a_little(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Deadline deadline) {
+  Wait wait(condition, mutex, why);
+  if (const int error = wait.unlock()) return error;
   sleep_a_little(why, deadline);
-  const int locked = lock_mutex(mutex, why);
-  return locked == 0 && deadline.has_passed() ? ETIMEDOUT : locked;
+  return wait.end(deadline.has_passed());
 }
 
 // A signal from another process reaches nobody here: libc's own wait. It unlocks the mutex where we don't see it, so it
 // is only for mutexes for which no greenlet is parked. A cancellation may end it.
 template <class Libc>
-int wait_shared(pthread_mutex_t* mutex, const char* why, Deadline deadline, Libc libc) {
-  if (!waits_in_kernel(*mutex)) return wait_a_little(mutex, why, deadline);
+int wait_shared(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Deadline deadline, Libc libc) {
+  if (!waits_in_kernel(*mutex)) return wait_a_little(condition, mutex, why, deadline);
   const core::SlowCall slow;
-  return slow.offered() ? libc() : wait_a_little(mutex, why, deadline);
+  return slow.offered() ? libc() : wait_a_little(condition, mutex, why, deadline);
 }
 
-int wait_own(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Deadline deadline) noexcept {
-  bool timed_out;
+// After a signal it ends for no reason.
+int wait_own(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Deadline deadline) {
+  Wait wait(condition, mutex, why);
+  core::Wake how;
   {
     const core::Runtime runtime;
     Sleeper sleeper(condition, Sleeper::Kind::lock);
-    core::prepare_to_park(sleeper.greenlet);
+    core::prepare_to_park(sleeper.greenlet, core::Hears::cancellation);
     add(sleeper);
-    if (const int error = unlock_mutex(mutex)) {
+    if (const int error = wait.unlock()) {
       if (!remove(sleeper)) wake(condition, 1);
       return error;
     }
-    core::park(sleeper.greenlet, why, deadline);
-    timed_out = remove(sleeper);
+    how = core::park(sleeper.greenlet, why, deadline);
+    wait.was_woken = !remove(sleeper);
   }
-  const int locked = lock_mutex(mutex, why);
-  return locked == 0 && timed_out ? ETIMEDOUT : locked;
+  return wait.end(!wait.was_woken && how == core::Wake::timed_out);
 }
 
 template <class Libc>
 int wait(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Deadline deadline, Libc libc) {
-  return is_shared(*condition) ? wait_shared(mutex, why, deadline, libc) : wait_own(condition, mutex, why, deadline);
+  if (is_shared(*condition)) return wait_shared(condition, mutex, why, deadline, libc);
+  pthread_testcancel();
+  return wait_own(condition, mutex, why, deadline);
 }
 
 }  // namespace
@@ -63,6 +103,10 @@ int wait(pthread_cond_t* condition, pthread_mutex_t* mutex, const char* why, Dea
 
 using namespace evergreen;
 using namespace evergreen::patch;
+
+// libc's headers say that these throw nothing. But handlers run in them, which may end the thread.
+SHIM int evergreen_pthread_cond_signal(pthread_cond_t* condition) asm("pthread_cond_signal");
+SHIM int evergreen_pthread_cond_broadcast(pthread_cond_t* condition) asm("pthread_cond_broadcast");
 
 // Parks until signalled. Cancellation point. May end for no reason.
 SHIM int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex) {
@@ -92,12 +136,12 @@ SHIM int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mute
 }
 
 // libc's is for kernel threads that began to wait before there was a hub, and for other processes; it costs a load.
-SHIM int pthread_cond_signal(pthread_cond_t* condition) noexcept {
+SHIM int evergreen_pthread_cond_signal(pthread_cond_t* condition) {
   if (started() && patch::wake(condition, 1) != 0) return 0;
   return real.pthread_cond_signal(condition);
 }
 
-SHIM int pthread_cond_broadcast(pthread_cond_t* condition) noexcept {
+SHIM int evergreen_pthread_cond_broadcast(pthread_cond_t* condition) {
   if (started()) patch::wake(condition, SIZE_MAX);
   return real.pthread_cond_broadcast(condition);
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #include "hub/core/hubs.h"
 #include "patch/block_or_look.h"
@@ -24,6 +25,7 @@ int accept_any(int fd, sockaddr* address, socklen_t* size, int flags) {
   const bool valid = traits.is_socket() && (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == 0;
   const bool must_not_wait = traits.nonblocking && (is_private(fd) || is_nonblocking(fd));
   if (!valid || must_not_wait) return real.accept4(fd, address, size, flags);
+  pthread_testcancel();
   Wait wait(fd, traits, Direction::read, "accept");
   while (!is_ready(fd, Direction::read) && is_listening(fd)) {
     const int error = refusal_of(wait.until_ready());
@@ -44,7 +46,8 @@ bool connects_at_once(int fd, const FdTraits& traits) noexcept {
 int start_connect(int fd, const sockaddr* address, socklen_t size) {
   int on = 1, off = 0;
   real.ioctl(fd, FIONBIO, &on);
-  const int result = real.connect(fd, address, size);
+  // With the flag set it must not be unwound, and so is no cancellation point: the wait for it is.
+  const auto result = static_cast<int>(real.syscall(SYS_connect, long{fd}, address, long{size}));
   const int error = errno;
   real.ioctl(fd, FIONBIO, &off);
   errno = error;
@@ -53,6 +56,8 @@ int start_connect(int fd, const sockaddr* address, socklen_t size) {
 
 // Asking connect again, instead of SO_ERROR, tells the outcome and makes the kernel know that the program was told.
 int connect_and_park(int fd, const sockaddr* address, socklen_t size, Deadline deadline) {
+  const Interruption interruption(deadline.is_never() ? Interruption::Restarts::if_asked
+                                                      : Interruption::Restarts::never);
   for (int first_answer = 0;;) {
     const int result = start_connect(fd, address, size);
     if (result == 0) return result;
@@ -61,8 +66,10 @@ int connect_and_park(int fd, const sockaddr* address, socklen_t size, Deadline d
     if (deadline.has_passed()) return fail(first_answer);
     if (errno == EAGAIN) {  // the queue of a listening AF_UNIX socket is full; no event tells when there is room
       sleep_a_little("connect", deadline);
-    } else if (const int error = wait_ready(fd, Direction::write, "connect", deadline); error == EBADF) {
-      return fail(error);
+      if (interruption.has_come()) return fail(EINTR);
+    } else {
+      const int error = wait_ready(fd, Direction::write, "connect", deadline);
+      if (error != 0 && error != EAGAIN) return fail(error);
     }
   }
 }
@@ -74,6 +81,7 @@ int connect_any(int fd, const sockaddr* address, socklen_t size) {
   const FdTraits traits = traits_before_wait(fd, traits_of(fd));
   if (!traits.is_socket() || traits.nonblocking || connects_at_once(fd, traits)) return real.connect(fd, address, size);
   const Deadline deadline = socket_deadline(fd, traits, SO_SNDTIMEO);
+  pthread_testcancel();
   if (is_private(fd)) return keep(connect_and_park(fd, address, size, deadline));
   const core::SlowCall slow;
   return keep(slow.offered() ? real.connect(fd, address, size) : connect_and_park(fd, address, size, deadline));

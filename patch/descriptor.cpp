@@ -11,6 +11,7 @@
 #include "patch/fd_traits.h"
 #include "patch/offload.h"
 #include "patch/own_descriptors.h"
+#include "patch/uncancelled.h"
 
 namespace evergreen::patch {
 namespace {
@@ -71,6 +72,7 @@ int noted_fcntl(Call call, int fd, int command, long argument) {
 using namespace evergreen;
 using namespace evergreen::patch;
 
+// Cancellation point, before anything has been done.
 SHIM int close(int fd) {
   if (!started()) {
     forget_traits(fd);
@@ -80,9 +82,10 @@ SHIM int close(int fd) {
     if (!core::in_runtime) return fail(EBADF);
     unguard_descriptor(fd);
   }
+  if (!core::in_runtime) pthread_testcancel();
   // May wait: SO_LINGER, network file systems.
   return note_gone_around(fd, [fd, caller = __builtin_return_address(0)] {
-    return offloaded(core::call_site(caller), [fd] { return real.close(fd); });
+    return offloaded(core::call_site(caller), [fd] { return native(real.close, SYS_close, fd); });
   });
 }
 

@@ -13,25 +13,16 @@ int ask(int epoll, epoll_event* events, int most, const sigset_t* mask) {
   return mask == nullptr ? real.epoll_wait(epoll, events, most, 0) : real.epoll_pwait(epoll, events, most, 0, mask);
 }
 
-// epoll_pwait with a zero timeout delivers no signal that its mask lets through; ppoll does. -1 with EINTR then.
-int let_signals_in(int epoll, const sigset_t* mask) {
-  if (mask == nullptr) return 0;
-  pollfd state{epoll, POLLIN, 0};
-  constexpr timespec at_once{};
-  const int result = real.ppoll(&state, 1, &at_once, mask);
-  return result < 0 ? result : 0;
-}
-
 int epoll_until(int epoll, epoll_event* events, int most, const sigset_t* mask, const char* why, Deadline deadline) {
   const KeepErrno keep;
-  for (;;) {
-    const int ready = ask(epoll, events, most, mask);
-    if (ready != 0) return keep(ready);
-    if (deadline.has_passed()) return keep(0);
-    if (let_signals_in(epoll, mask) < 0) return -1;
-    const int error = wait_ready(epoll, Direction::read, why, slice(deadline, mask));
-    if (error != 0 && error != EAGAIN) return fail(error);
-  }
+  const int ready = ask(epoll, events, most, mask);
+  if (ready != 0) return keep(ready);
+  const auto wait = [=] {
+    const Interruption interruption(Interruption::Restarts::never);
+    const int error = wait_ready(epoll, Direction::read, why, deadline);
+    return interruption.has_come() ? EINTR : error == EAGAIN ? 0 : error;
+  };
+  return keep(wait_with_mask(mask, deadline, wait, [=] { return ask(epoll, events, most, nullptr); }));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "patch/clock.h"
+#include "patch/interruption.h"
 #include "patch/offload.h"
 #include "patch/shared_memory.h"
 #include "patch/shim.h"
@@ -56,24 +57,38 @@ Deadline deadline_of(const Call& call) noexcept {
   return deadline_on(call.is_on_real_time() ? CLOCK_REALTIME : CLOCK_MONOTONIC, *call.time());
 }
 
-// Parks until it is woken or the deadline passes. With `look_again` another process might be the one that wakes, though
-// nothing says so: then looks at the word from time to time, ever more seldom. It stays in the table all the while.
-long park_on(const Call& call, std::uint32_t bits, bool look_again, Deadline deadline) noexcept {
+// Parks until it is woken, a signal comes or the deadline passes. With `look_again` another process might be the one
+// that wakes, though nothing says so: then looks at the word from time to time, ever more seldom. It stays in the table
+// all the while. Returns 0 or the error; EINTR after any signal.
+int park_once(const Call& call, std::uint32_t bits, bool look_again, Deadline deadline) {
   const core::Runtime runtime;
   Sleeper sleeper(call.address(), Sleeper::Kind::futex, bits);
-  core::prepare_to_park(sleeper.greenlet);
-  if (!add_if_equal(sleeper, static_cast<std::uint32_t>(call.value))) return fail(EAGAIN);
+  core::prepare_to_park(sleeper.greenlet, core::Hears::signals);
+  if (!add_if_equal(sleeper, static_cast<std::uint32_t>(call.value))) return EAGAIN;
   core::Wake how;
   for (auto pause = std::chrono::milliseconds(100);; pause *= 2) {
     const Deadline until = look_again ? std::min(deadline, Deadline::in(pause)) : deadline;
     how = core::park(sleeper.greenlet, "futex", until);
-    if (how != core::Wake::timed_out || until == deadline || !call.is_equal() || !is_waiting(sleeper)) break;
+    if (how != core::Wake::timed_out || until == deadline || !call.is_equal()) break;
+    core::prepare_to_park(sleeper.greenlet, core::Hears::signals);
+    if (!is_waiting(sleeper)) break;
   }
   const bool was_woken = !remove(sleeper);
-  return !was_woken && how == core::Wake::timed_out && deadline.has_passed() ? fail(ETIMEDOUT) : 0;
+  if (!was_woken && how == core::Wake::signalled) return EINTR;
+  return !was_woken && how == core::Wake::timed_out && deadline.has_passed() ? ETIMEDOUT : 0;
 }
 
-long wait(const Call& call, std::uint32_t bits) noexcept {
+// With a timeout it never goes on after a handler, whatever SA_RESTART says (signal(7), ERESTART_RESTARTBLOCK).
+long park_on(const Call& call, std::uint32_t bits, bool look_again, Deadline deadline) {
+  using Restarts = Interruption::Restarts;
+  const Interruption interruption(deadline.is_never() ? Restarts::if_asked : Restarts::never);
+  for (;;) {
+    const int error = park_once(call, bits, look_again, deadline);
+    if (error != EINTR || interruption.has_come()) return error == 0 ? 0 : fail(error);
+  }
+}
+
+long wait(const Call& call, std::uint32_t bits) {
   if (!on_greenlet() || !is_sound(call, bits)) return ask_kernel(call);
   if (!call.is_equal()) return fail(EAGAIN);
   if (call.is_private()) return park_on(call, bits, false, deadline_of(call));
@@ -84,7 +99,7 @@ long wait(const Call& call, std::uint32_t bits) noexcept {
 // The kernel wakes one at least, even if asked for none.
 std::size_t wake_limit(long value) noexcept { return static_cast<std::size_t>(std::max(static_cast<int>(value), 1)); }
 
-long wake(const Call& call, std::uint32_t bits) noexcept {
+long wake(const Call& call, std::uint32_t bits) {
   const std::size_t most = wake_limit(call.value);
   const std::size_t woken = wake_futex(call.address(), most, bits);
   if (woken == most) return static_cast<long>(woken);
@@ -98,7 +113,7 @@ long wake(const Call& call, std::uint32_t bits) noexcept {
 // The kernel compares, and moves its own sleepers. Those in the table are all woken, none is moved: they look at the
 // first word, then at whatever they want next, and wait there. The numbers are as if they had been moved and then woken
 // for no reason.
-long requeue(const Call& call) noexcept {
+long requeue(const Call& call) {
   const long others = ask_kernel(call);
   if (others < 0) return others;
   const long most = long{static_cast<int>(call.value)} + static_cast<int>(call.timeout);
@@ -108,7 +123,7 @@ long requeue(const Call& call) noexcept {
 }
 
 // The kernel changes the second word, and does not tell whether its sleepers are meant too: the table's are woken.
-long wake_after_operation(const Call& call) noexcept {
+long wake_after_operation(const Call& call) {
   const long others = ask_kernel(call);
   if (others < 0) return others;
   const auto* second = reinterpret_cast<const void*>(call.second_word);
@@ -118,7 +133,7 @@ long wake_after_operation(const Call& call) noexcept {
 
 }  // namespace
 
-long futex(long word, long operation, long value, long timeout, long second_word, long third_value) noexcept {
+long futex(long word, long operation, long value, long timeout, long second_word, long third_value) {
   const Call call{word, operation, value, timeout, second_word, third_value};
   switch (call.command()) {
     case FUTEX_WAIT:

@@ -7,6 +7,7 @@
 
 #include "patch/blocking.h"
 #include "patch/offload.h"
+#include "patch/uncancelled.h"
 #include "patch/user_memory.h"
 
 namespace evergreen::patch {
@@ -46,6 +47,7 @@ ssize_t write_file(int fd, FdKind kind, Size size, const char* why, Attempt atte
   std::size_t done = 0;
   const auto end = [&](int error) { return done != 0 ? keep(static_cast<ssize_t>(done)) : fail<ssize_t>(error); };
   for (;;) {
+    if (done != 0 && has_cancel_pending()) return keep(static_cast<ssize_t>(done));
     const bool tries = kind == FdKind::nowait;
     const bool ready = tries || !may_wait(kind) || is_ready(fd, Direction::write);
     if (!tries && done == 0) {  // once the first piece is written the call stays with pieces
@@ -66,7 +68,7 @@ ssize_t write_file(int fd, FdKind kind, Size size, const char* why, Attempt atte
       }
       if (errno != EAGAIN || is_nonblocking(fd)) return end(errno);
     }
-    if (const int error = wait_ready(fd, Direction::write, why, Deadline::never())) return end(error);
+    if (const int error = wait_ready(fd, Direction::write, why, Deadline::never(), done != 0)) return end(error);
   }
 }
 
@@ -200,7 +202,7 @@ using namespace evergreen::patch;
 
 // Waits for input. Cancellation point. Restarts after a signal.
 SHIM ssize_t read(int fd, void* buffer, size_t size) {
-  if (!on_greenlet()) return real.read(fd, buffer, size);
+  if (!on_greenlet()) return native(real.read, SYS_read, fd, buffer, size);
   return read_any(fd, buffer, size, __builtin_return_address(0));
 }
 
@@ -219,7 +221,7 @@ SHIM ssize_t readv(int fd, const iovec* list, int count) {
 
 // Waits for room, until all is written. Cancellation point. Restarts after a signal.
 SHIM ssize_t write(int fd, const void* buffer, size_t size) {
-  if (!on_greenlet() || size == 0) return real.write(fd, buffer, size);
+  if (!on_greenlet() || size == 0) return native(real.write, SYS_write, fd, buffer, size);
   return write_any(fd, buffer, size, __builtin_return_address(0));
 }
 
@@ -232,15 +234,9 @@ SHIM ssize_t writev(int fd, const iovec* list, int count) {
 }
 
 // Wait for an event, or for room. Cancellation points. Restart after a signal.
-SHIM int eventfd_read(int fd, eventfd_t* value) {
-  if (!on_greenlet()) return real.eventfd_read(fd, value);
-  return read_any(fd, value, sizeof *value, __builtin_return_address(0)) == sizeof *value ? 0 : -1;
-}
+SHIM int eventfd_read(int fd, eventfd_t* value) { return read(fd, value, sizeof *value) == sizeof *value ? 0 : -1; }
 
-SHIM int eventfd_write(int fd, eventfd_t value) {
-  if (!on_greenlet()) return real.eventfd_write(fd, value);
-  return write_any(fd, &value, sizeof value, __builtin_return_address(0)) == sizeof value ? 0 : -1;
-}
+SHIM int eventfd_write(int fd, eventfd_t value) { return write(fd, &value, sizeof value) == sizeof value ? 0 : -1; }
 
 // Waits like readv where the offset is -1, else for the disk. Cancellation point. Restarts after a signal.
 SHIM ssize_t preadv2(int fd, const iovec* list, int count, off_t offset, int flags) {

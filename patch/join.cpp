@@ -8,8 +8,8 @@ namespace evergreen::patch {
 namespace {
 
 int join_until(Thread& thread, void** result, clockid_t clock, const timespec* until, const char* why) {
-  if (until == nullptr) return thread.join(result, why, Deadline::never());
-  if (!is_valid(*until)) return EINVAL;
+  // An invalid one libc's wait refuses, and libc tries again until the thread has ended.
+  if (until == nullptr || (until->tv_sec >= 0 && !is_valid(*until))) return thread.join(result, why, Deadline::never());
   return thread.join(result, why, deadline_on(clock, *until));
 }
 

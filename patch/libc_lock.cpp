@@ -46,7 +46,7 @@ void park_until_held(int* lock) noexcept {
   Sleeper sleeper(lock, Sleeper::Kind::futex);
   for (; !sleeper.has_lock; sleeper.beaten = true) {
     const core::Runtime runtime;
-    core::prepare_to_park(sleeper.greenlet);
+    core::prepare_to_park(sleeper.greenlet, core::Hears::signals);
     add(sleeper);
     const bool locked = try_lock(lock);
     if (!locked) core::park(sleeper.greenlet, "a lock of libc", Deadline::never());

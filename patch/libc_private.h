@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <resolv.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -45,6 +46,7 @@ int __pipe(int* ends) noexcept;
 int pidfd_open(pid_t process, unsigned flags) noexcept;
 int pidfd_getfd(int process, int fd, unsigned flags) noexcept;
 pid_t __vfork() noexcept;
+int __clone(int (*run)(void*), void* stack, int flags, void* argument, ...) noexcept;
 pid_t __wait(int* status);
 pid_t __waitpid(pid_t child, int* status, int options);
 int __dup2(int from, int to);
@@ -55,14 +57,20 @@ int __poll(pollfd* fds, nfds_t count, int timeout);
 int __select(int count, fd_set* read, fd_set* write, fd_set* except, timeval* timeout);
 int __nanosleep(const timespec* length, timespec* remaining);
 int __sigsuspend(const sigset_t* mask);
+int __sigaction(int signal, const struct sigaction* wanted, struct sigaction* before) noexcept;
+sighandler_t bsd_signal(int signal, sighandler_t handler) noexcept;
+sighandler_t __sysv_signal(int signal, sighandler_t handler) noexcept;
+[[noreturn]] void __longjmp_chk(struct __jmp_buf_tag* target, int value) noexcept;
 int __sched_yield() noexcept;
 int __sched_getscheduler(pid_t id) noexcept;
 int __sched_setscheduler(pid_t id, int policy, const sched_param* parameters) noexcept;
 int __sched_getparam(pid_t id, sched_param* parameters) noexcept;
 int __pthread_once(pthread_once_t* control, void (*routine)());
 int __pthread_mutex_lock(pthread_mutex_t* mutex) noexcept;
+int __pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept;
 int __pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept;
 int __pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept;
+int __pthread_rwlock_tryrdlock(pthread_rwlock_t* lock) noexcept;
 int __pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept;
 int __pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept;
 int __res_query(const char* name, int query_class, int type, unsigned char* answer, int size) noexcept;

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "greenlet/static_tls.h"
+#include "greenlet/tls_block.h"
 #include "patch/shim.h"
 
 namespace evergreen::patch {
@@ -70,8 +71,10 @@ using namespace evergreen::patch;
 
 SHIM void* dlopen(const char* file, int mode) noexcept {
   const std::string found = resolve_for(__builtin_return_address(0), file, mode);
+  if (!started()) return real.dlopen(found.empty() ? file : found.c_str(), mode);
+  const ListedBlock scope;
   void* handle = real.dlopen(found.empty() ? file : found.c_str(), mode);
-  if (started() && handle != nullptr) update_static_tls();
+  if (handle != nullptr) update_static_tls();
   return handle;
 }
 

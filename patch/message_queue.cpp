@@ -20,6 +20,14 @@ constexpr timespec long_ago{};
   return time == nullptr ? Deadline::never() : deadline_on(CLOCK_REALTIME, *time);
 }
 
+// Returns 0, or what the call must fail with. signal(7): restarts even with a deadline.
+int wait_ready_or_restart(mqd_t queue, Direction direction, const char* why, Deadline deadline) {
+  const Interruption interruption(Interruption::Restarts::if_asked);
+  const core::Wake wake = core::wait_fd(queue, direction, why, deadline);
+  if (wake == core::Wake::interrupted) return EBADF;
+  return wake == core::Wake::signalled ? interruption.after_signal() : 0;
+}
+
 // attempt() is the timed call with `long_ago`.
 template <class Attempt>
 auto wait_for_queue(mqd_t queue, Direction direction, const char* why, Deadline deadline, Attempt attempt) {
@@ -27,8 +35,8 @@ auto wait_for_queue(mqd_t queue, Direction direction, const char* why, Deadline 
   for (;;) {
     const auto result = attempt();
     if (result >= 0 || errno != ETIMEDOUT || deadline.has_passed()) return keep(result);
-    const int error = wait_ready(queue, direction, why, deadline);
-    if (error == EBADF) return fail<decltype(attempt())>(error);
+    const int error = wait_ready_or_restart(queue, direction, why, deadline);
+    if (error != 0) return fail<decltype(attempt())>(error);
   }
 }
 

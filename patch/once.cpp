@@ -47,10 +47,13 @@ int once(pthread_once_t* address, void (*routine)()) {
     if (seen == ours) {
       // libc's own pthread_once may have begun it before there was a hub, and wakes nobody here: so look now and then.
       const Deadline look_again = Deadline::in(std::chrono::milliseconds(1));
-      try_then_park(address, Sleeper::Kind::lock, "pthread_once", look_again, [&] {
-        const int now = control.load(std::memory_order_acquire);
-        return now == ours ? EBUSY : 0;
-      });
+      try_then_park(
+          address, Sleeper::Kind::lock, "pthread_once", look_again,
+          [&] {
+            const int now = control.load(std::memory_order_acquire);
+            return now == ours ? EBUSY : 0;
+          },
+          wait_again);
     }
   }
 }

@@ -3,7 +3,7 @@
 
 #include "patch/fd_traits.h"
 #include "patch/own_descriptors.h"
-#include "patch/shim.h"
+#include "patch/uncancelled.h"
 
 namespace evergreen::patch {
 
@@ -15,7 +15,7 @@ class OwnDescriptor {
   ~OwnDescriptor() {
     if (fd_ < 0) return;
     unguard_descriptor(fd_);
-    note_gone_around(fd_, [this] { return real.close(fd_); });
+    note_gone_around(fd_, [this] { return close_uncancelled(fd_); });
   }
   OwnDescriptor(const OwnDescriptor&) = delete;
   OwnDescriptor& operator=(const OwnDescriptor&) = delete;

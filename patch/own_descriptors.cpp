@@ -15,7 +15,7 @@
 #include <cstdlib>
 
 #include "patch/fd_traits.h"
-#include "patch/shim.h"
+#include "patch/uncancelled.h"
 
 namespace evergreen::patch {
 namespace {
@@ -45,7 +45,8 @@ int made(int fd) noexcept {
 // Calls function(fd) for each open descriptor, in any order. errno is not kept.
 template <class Function>
 void for_each_descriptor(Function function) noexcept {
-  const int directory = real.open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  constexpr long flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  const int directory = static_cast<int>(real.syscall(SYS_openat, long{AT_FDCWD}, "/proc/self/fd", flags, 0L));
   alignas(dirent64) char buffer[4096];
   for (ssize_t size; (size = getdents64(directory, buffer, sizeof buffer)) > 0;) {
     for (ssize_t at = 0; at < size;) {
@@ -55,7 +56,7 @@ void for_each_descriptor(Function function) noexcept {
       at += entry->d_reclen;
     }
   }
-  if (directory >= 0) real.close(directory);
+  if (directory >= 0) close_uncancelled(directory);
 }
 
 }  // namespace
@@ -85,15 +86,16 @@ bool is_guarded(int fd) noexcept {
 
 void close_guarded_descriptors() noexcept {
   for (int first = 0; first < guarded_limit; first += 64) {
+    if (word_of(first).load() == 0) continue;  // the page need not be copied
     for (std::uint64_t bits = word_of(first).exchange(0); bits != 0; bits &= bits - 1) {
-      real.close(first + std::countr_zero(bits));
+      close_uncancelled(first + std::countr_zero(bits));
     }
   }
 }
 
 int move_out_of_the_way(int fd) noexcept {
   const int high = real.fcntl(fd, F_DUPFD_CLOEXEC, first_number());
-  if (high >= 0) real.close(fd);
+  if (high >= 0) close_uncancelled(fd);
   const int result = high >= 0 ? high : fd;
   guard_descriptor(result);
   return result;
@@ -105,7 +107,7 @@ int move_out_of_the_way_or_close(int fd) noexcept {
   getrlimit(RLIMIT_NOFILE, &files);
   const auto first = static_cast<int>(std::min<rlim_t>(preferred, files.rlim_cur / 4 * 3));  // there may be many
   const int high = real.fcntl(fd, F_DUPFD_CLOEXEC, first);
-  real.close(fd);
+  close_uncancelled(fd);
   guard_descriptor(high);
   return high;
 }

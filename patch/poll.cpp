@@ -23,31 +23,25 @@ core::FdInterest interest_of(const pollfd& entry, short unasked) noexcept {
   return {entry.fd, read, write, static_cast<std::uint16_t>(special)};  // the bits of poll are those of epoll
 }
 
-void wait_with(core::FdInterest* interests, const pollfd* fds, nfds_t count, short unasked, const char* why,
-               Deadline deadline) {
+int wait_with(core::FdInterest* interests, const pollfd* fds, nfds_t count, short unasked, const char* why,
+              Deadline deadline) {
+  const Interruption interruption(Interruption::Restarts::never);
   std::size_t used = 0;
   for (nfds_t i = 0; i < count; ++i) {
     if (fds[i].fd >= 0) interests[used++] = interest_of(fds[i], unasked);
   }
-  core::wait_any_fd({interests, used}, why, deadline);
+  const core::Wake wake = core::wait_any_fd({interests, used}, why, deadline);
+  return wake == core::Wake::signalled ? interruption.after_signal() : 0;
 }
 
 }  // namespace
 
-int wait_for_any(const pollfd* fds, nfds_t count, short unasked, const char* why, Deadline deadline) noexcept {
+int wait_for_any(const pollfd* fds, nfds_t count, short unasked, const char* why, Deadline deadline) {
   core::FdInterest few[16];
-  if (count <= std::size(few)) {
-    wait_with(few, fds, count, unasked, why, deadline);
-    return 0;
-  }
+  if (count <= std::size(few)) return wait_with(few, fds, count, unasked, why, deadline);
   const std::unique_ptr<core::FdInterest[]> many(new (std::nothrow) core::FdInterest[count]);
   if (many == nullptr) return ENOMEM;
-  wait_with(many.get(), fds, count, unasked, why, deadline);
-  return 0;
-}
-
-Deadline slice(Deadline deadline, const sigset_t* mask) noexcept {
-  return mask == nullptr ? deadline : std::min(deadline, Deadline::in(std::chrono::milliseconds(10)));
+  return wait_with(many.get(), fds, count, unasked, why, deadline);
 }
 
 }  // namespace evergreen::patch
@@ -61,12 +55,11 @@ namespace {
 template <class Ask>
 int poll_until(pollfd* fds, nfds_t count, const sigset_t* mask, const char* why, Deadline deadline, Ask ask) {
   const KeepErrno keep;
-  for (;;) {
-    const int ready = ask();
-    if (ready != 0) return keep(ready);
-    if (deadline.has_passed()) return keep(0);
-    if (const int error = wait_for_any(fds, count, errors, why, slice(deadline, mask))) return fail(error);
-  }
+  const int ready = ask();
+  if (ready != 0) return keep(ready);
+  return keep(wait_with_mask(
+      mask, deadline, [&] { return wait_for_any(fds, count, errors, why, deadline); },
+      [&] { return real.poll(fds, count, 0); }));
 }
 
 }  // namespace

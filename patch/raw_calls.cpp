@@ -59,11 +59,6 @@ long raw_mremap(Arguments given) noexcept {
                                          argument<void*>(given[4])));
 }
 
-long raw_getpriority(Arguments given) noexcept {
-  return static_cast<int>(given[0]) == PRIO_PROCESS ? with_kernel_id<SYS_getpriority, 1, id_to_ask_about>(given)
-                                                    : ask_kernel(SYS_getpriority, given);
-}
-
 long raw_ppoll(Arguments given) noexcept {
   auto* timeout = argument<timespec*>(given[2]);
   if (!on_greenlet() || !is_timeout(timeout) || !is_mask(given[3], given[4])) return ask_kernel(SYS_ppoll, given);
@@ -124,13 +119,6 @@ long raw_open(Arguments given) noexcept {
 long raw_openat(Arguments given) noexcept {
   return ::openat(static_cast<int>(given[0]), argument<const char*>(given[1]), static_cast<int>(given[2]),
                   static_cast<mode_t>(given[3]));
-}
-
-// The mask's size is what the kernel's is; libc's functions read no more of it.
-long raw_sigtimedwait(Arguments given) noexcept {
-  const bool sound = given[3] == kernel_mask_size && given[0] != 0;
-  if (!on_greenlet() || !sound) return ask_kernel(SYS_rt_sigtimedwait, given);
-  return same<sigtimedwait>(given);
 }
 
 long raw_sync(Arguments) noexcept {

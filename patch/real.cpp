@@ -22,14 +22,6 @@ constexpr auto unresolved(R (*)(A...)) {
   };
 }
 
-template <auto slot, class R, class... A>
-constexpr auto unresolved(R (*)(A...) noexcept) {
-  return +[](A... arguments) noexcept -> R {
-    resolve();
-    return (real.*slot)(arguments...);
-  };
-}
-
 // fcntl, ioctl, open, mq_open: at most two arguments follow, and none is wider than a long.
 template <auto slot, class A, class B>
 int resolve_and_call(A first, B second, ...) noexcept {
@@ -62,9 +54,9 @@ constexpr auto unresolved(int (*)(A, B, C, ...)) {
   return resolve_and_call_third<slot, A, B, C>;
 }
 
-// syscall: at most six arguments follow.
-template <auto slot>
-long resolve_and_call_number(long number, ...) noexcept {
+// syscall, prctl: at most six arguments follow.
+template <auto slot, class Number>
+Number resolve_and_call_number(Number number, ...) noexcept {
   resolve();
   long arguments[6];
   std::va_list rest;
@@ -74,9 +66,9 @@ long resolve_and_call_number(long number, ...) noexcept {
   return (real.*slot)(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
 }
 
-template <auto slot>
-constexpr auto unresolved(long (*)(long, ...) noexcept) {
-  return resolve_and_call_number<slot>;
+template <auto slot, class Number>
+constexpr auto unresolved(Number (*)(Number, ...) noexcept) {
+  return resolve_and_call_number<slot, Number>;
 }
 
 // mremap: a pointer may follow.
@@ -93,6 +85,24 @@ void* resolve_and_call_mremap(void* from, std::size_t old_size, std::size_t size
 template <auto slot>
 constexpr auto unresolved(void* (*)(void*, std::size_t, std::size_t, int, ...) noexcept) {
   return resolve_and_call_mremap<slot>;
+}
+
+// clone: three pointers may follow.
+template <auto slot>
+int resolve_and_call_clone(int (*run)(void*), void* stack, int flags, void* argument, ...) noexcept {
+  resolve();
+  std::va_list rest;
+  va_start(rest, argument);
+  void* parent_id = va_arg(rest, void*);
+  void* tls = va_arg(rest, void*);
+  void* child_id = va_arg(rest, void*);
+  va_end(rest);
+  return (real.*slot)(run, stack, flags, argument, parent_id, tls, child_id);
+}
+
+template <auto slot>
+constexpr auto unresolved(int (*)(int (*)(void*), void*, int, void*, ...) noexcept) {
+  return resolve_and_call_clone<slot>;
 }
 
 struct Row {

@@ -13,6 +13,7 @@
 #include <resolv.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sem.h>
@@ -35,6 +37,7 @@
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,11 +47,10 @@
 
 namespace evergreen::patch {
 
-// A function's type without attributes (noreturn), which clang takes for part of it.
-template <class R, class... A>
-auto plain(R (*)(A...)) -> R (*)(A...);
-template <class R, class... A>
-auto plain(R (*)(A...) noexcept) -> R (*)(A...) noexcept;
+// A function's type without attributes (noreturn), which clang takes for part of it; and without noexcept: a
+// cancellation may unwind also what C++'s headers say throws nothing.
+template <class R, class... A, bool silent>
+auto plain(R (*)(A...) noexcept(silent)) -> R (*)(A...);
 template <class R, class... A>
 auto plain(R (*)(A..., ...)) -> R (*)(A..., ...);
 template <class R, class... A>

@@ -17,28 +17,30 @@ bool prefers_writers(const pthread_rwlock_t& lock) noexcept {
 // Other processes may unlock it: libc's own call waits for it, in the kernel.
 bool is_shared(const pthread_rwlock_t& lock) noexcept { return lock.__data.__shared != 0; }
 
+int try_read_lock(pthread_rwlock_t* lock) {
+  return prefers_writers(*lock) && is_claimed(lock) ? EBUSY : real.pthread_rwlock_tryrdlock(lock);
+}
+
 template <class Libc>
-int read_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline, Libc libc) noexcept {
-  const auto attempt = [lock] {
-    return prefers_writers(*lock) && is_claimed(lock) ? EBUSY : pthread_rwlock_tryrdlock(lock);
-  };
+int read_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline, Libc libc) {
+  const auto attempt = [lock] { return try_read_lock(lock); };
   let_beaten_go_first(lock);
   const int result = attempt();
   if (result != EBUSY) return result;
   if (is_self_deadlock(*lock)) return EDEADLK;
-  if (is_shared(*lock)) return block_or_look(why, deadline, attempt, libc);
-  return try_then_park(lock, Sleeper::Kind::reader, why, deadline, attempt);
+  if (is_shared(*lock)) return block_or_look(why, deadline, attempt, libc, wait_again);
+  return try_then_park(lock, Sleeper::Kind::reader, why, deadline, attempt, wait_again);
 }
 
 template <class Libc>
-int write_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline, Libc libc) noexcept {
+int write_lock(pthread_rwlock_t* lock, const char* why, Deadline deadline, Libc libc) {
   const auto attempt = [lock] { return pthread_rwlock_trywrlock(lock); };
-  const auto wait = [=] { return try_then_park(lock, Sleeper::Kind::lock, why, deadline, attempt); };
+  const auto wait = [=] { return try_then_park(lock, Sleeper::Kind::lock, why, deadline, attempt, wait_again); };
   let_beaten_go_first(lock);
   int result = attempt();
   if (result != EBUSY) return result;
   if (is_self_deadlock(*lock)) return EDEADLK;
-  if (is_shared(*lock)) return block_or_look(why, deadline, attempt, libc);
+  if (is_shared(*lock)) return block_or_look(why, deadline, attempt, libc, wait_again);
   if (prefers_writers(*lock)) {
     const Claim claim(lock);
     result = wait();
@@ -58,30 +60,51 @@ bool is_usable(clockid_t clock, const timespec* until) noexcept { return is_lock
 using namespace evergreen;
 using namespace evergreen::patch;
 
+// libc's headers say that these throw nothing. But handlers run in them, which may end the thread.
+SHIM int evergreen_pthread_rwlock_rdlock(pthread_rwlock_t* lock) asm("pthread_rwlock_rdlock");
+SHIM int evergreen_pthread_rwlock_tryrdlock(pthread_rwlock_t* lock) asm("pthread_rwlock_tryrdlock");
+SHIM int evergreen_pthread_rwlock_timedrdlock(pthread_rwlock_t* lock,
+                                              const timespec* until) asm("pthread_rwlock_timedrdlock");
+SHIM int evergreen_pthread_rwlock_clockrdlock(pthread_rwlock_t* lock, clockid_t clock,
+                                              const timespec* until) asm("pthread_rwlock_clockrdlock");
+SHIM int evergreen_pthread_rwlock_wrlock(pthread_rwlock_t* lock) asm("pthread_rwlock_wrlock");
+SHIM int evergreen_pthread_rwlock_timedwrlock(pthread_rwlock_t* lock,
+                                              const timespec* until) asm("pthread_rwlock_timedwrlock");
+SHIM int evergreen_pthread_rwlock_clockwrlock(pthread_rwlock_t* lock, clockid_t clock,
+                                              const timespec* until) asm("pthread_rwlock_clockwrlock");
+SHIM int evergreen_pthread_rwlock_unlock(pthread_rwlock_t* lock) asm("pthread_rwlock_unlock");
+
 // Parks while a writer holds it. No cancellation point. Restarts after a signal.
-SHIM int pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept {
+SHIM int evergreen_pthread_rwlock_rdlock(pthread_rwlock_t* lock) {
   if (!parks()) return real.pthread_rwlock_rdlock(lock);
   return read_lock(lock, "pthread_rwlock_rdlock", Deadline::never(), [=] { return real.pthread_rwlock_rdlock(lock); });
 }
 
 SHIM int __pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept { return pthread_rwlock_rdlock(lock); }
 
+// Does not pass a waiting writer where those are preferred.
+SHIM int evergreen_pthread_rwlock_tryrdlock(pthread_rwlock_t* lock) {
+  return parks() ? try_read_lock(lock) : real.pthread_rwlock_tryrdlock(lock);
+}
+
+SHIM int __pthread_rwlock_tryrdlock(pthread_rwlock_t* lock) noexcept { return pthread_rwlock_tryrdlock(lock); }
+
 // Parks while a writer holds it. No cancellation point. Restarts after a signal.
-SHIM int pthread_rwlock_timedrdlock(pthread_rwlock_t* lock, const timespec* until) noexcept {
+SHIM int evergreen_pthread_rwlock_timedrdlock(pthread_rwlock_t* lock, const timespec* until) {
   if (!parks() || !is_usable(CLOCK_REALTIME, until)) return real.pthread_rwlock_timedrdlock(lock, until);
   return read_lock(lock, "pthread_rwlock_timedrdlock", deadline_on(CLOCK_REALTIME, *until),
                    [=] { return real.pthread_rwlock_timedrdlock(lock, until); });
 }
 
 // Parks while a writer holds it. No cancellation point. Restarts after a signal.
-SHIM int pthread_rwlock_clockrdlock(pthread_rwlock_t* lock, clockid_t clock, const timespec* until) noexcept {
+SHIM int evergreen_pthread_rwlock_clockrdlock(pthread_rwlock_t* lock, clockid_t clock, const timespec* until) {
   if (!parks() || !is_usable(clock, until)) return real.pthread_rwlock_clockrdlock(lock, clock, until);
   return read_lock(lock, "pthread_rwlock_clockrdlock", deadline_on(clock, *until),
                    [=] { return real.pthread_rwlock_clockrdlock(lock, clock, until); });
 }
 
 // Parks while others hold it. No cancellation point. Restarts after a signal.
-SHIM int pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept {
+SHIM int evergreen_pthread_rwlock_wrlock(pthread_rwlock_t* lock) {
   if (!parks()) return real.pthread_rwlock_wrlock(lock);
   return write_lock(lock, "pthread_rwlock_wrlock", Deadline::never(), [=] { return real.pthread_rwlock_wrlock(lock); });
 }
@@ -89,20 +112,20 @@ SHIM int pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept {
 SHIM int __pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept { return pthread_rwlock_wrlock(lock); }
 
 // Parks while others hold it. No cancellation point. Restarts after a signal.
-SHIM int pthread_rwlock_timedwrlock(pthread_rwlock_t* lock, const timespec* until) noexcept {
+SHIM int evergreen_pthread_rwlock_timedwrlock(pthread_rwlock_t* lock, const timespec* until) {
   if (!parks() || !is_usable(CLOCK_REALTIME, until)) return real.pthread_rwlock_timedwrlock(lock, until);
   return write_lock(lock, "pthread_rwlock_timedwrlock", deadline_on(CLOCK_REALTIME, *until),
                     [=] { return real.pthread_rwlock_timedwrlock(lock, until); });
 }
 
 // Parks while others hold it. No cancellation point. Restarts after a signal.
-SHIM int pthread_rwlock_clockwrlock(pthread_rwlock_t* lock, clockid_t clock, const timespec* until) noexcept {
+SHIM int evergreen_pthread_rwlock_clockwrlock(pthread_rwlock_t* lock, clockid_t clock, const timespec* until) {
   if (!parks() || !is_usable(clock, until)) return real.pthread_rwlock_clockwrlock(lock, clock, until);
   return write_lock(lock, "pthread_rwlock_clockwrlock", deadline_on(clock, *until),
                     [=] { return real.pthread_rwlock_clockwrlock(lock, clock, until); });
 }
 
-SHIM int pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept {
+SHIM int evergreen_pthread_rwlock_unlock(pthread_rwlock_t* lock) {
   const int result = real.pthread_rwlock_unlock(lock);
   if (started() && result == 0) wake_for_rwlock(lock, prefers_writers(*lock));
   return result;

@@ -54,18 +54,18 @@ class Sets {
     return real.pselect(count_, programs_[0], programs_[1], programs_[2], &at_once, mask);
   }
 
-  int ask_again(const sigset_t* mask) {
+  int ask_again() {
     for_each([this](int i) { return memcpy(copy(i), given(i), size()) != nullptr; });
     fd_set* sets[3];
     for (int i = 0; i < 3; ++i) sets[i] = programs_[i] == nullptr ? nullptr : reinterpret_cast<fd_set*>(copy(i));
-    const int ready = real.pselect(count_, sets[0], sets[1], sets[2], &at_once, mask);
+    const int ready = real.pselect(count_, sets[0], sets[1], sets[2], &at_once, nullptr);
     // What is ready; or, if the call fails, what was given.
     if (ready != 0)
       for_each([&](int i) { return memcpy(programs_[i], ready > 0 ? copy(i) : given(i), size()) != nullptr; });
     return ready;
   }
 
-  int wait(const char* why, Deadline deadline) noexcept {
+  int wait(const char* why, Deadline deadline) {
     nfds_t used = 0;
     for (int fd = 0; fd < count_; ++fd) {
       const int events = (has(0, fd) ? POLLIN : 0) | (has(1, fd) ? POLLOUT : 0) | (has(2, fd) ? POLLPRI : 0);
@@ -107,15 +107,17 @@ int select_until(int count, fd_set* read, fd_set* write, fd_set* except, const s
   Sets sets(count, read, write, except);
   if (!sets.have_memory()) return fail(ENOMEM);
   const bool readable = sets.remember();
-  int ready = sets.ask_first(mask);
-  if (!readable) return keep(ready);
-  while (ready == 0 && !deadline.has_passed()) {
-    if (const int error = sets.wait(why, slice(deadline, mask))) return fail(error);
-    ready = sets.ask_again(mask);
-    // Woken for what select does not count, as a hang-up where only room is asked for: that stays so.
-    if (ready == 0) sleep_a_little(why, deadline);
-  }
-  return keep(ready);
+  const int at_first = sets.ask_first(mask);
+  if (!readable || at_first != 0) return keep(at_first);
+  return keep(wait_with_mask(
+      mask, deadline, [&] { return sets.wait(why, deadline); },
+      [&] {
+        const int ready = sets.ask_again();
+        // Woken for what select does not count, as a hang-up where only room is asked for: that
+        // stays so.
+        if (ready == 0) sleep_a_little(why, deadline);
+        return ready;
+      }));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "patch/block_or_look.h"
 #include "patch/clock.h"
+#include "patch/interruption.h"
 #include "patch/shim.h"
 #include "patch/wait_table.h"
 
@@ -30,21 +31,33 @@ int try_wait(sem_t* semaphore) noexcept {
 }
 
 // Other processes may post it: libc's own call waits for it, in the kernel; a cancellation may end that.
-template <class Libc>
-int wait_shared(sem_t* semaphore, const char* why, Deadline deadline, Libc libc) {
-  const auto attempt = [semaphore] { return try_wait(semaphore); };
+template <class Libc, class OnSignal>
+int wait_shared(sem_t* semaphore, const char* why, Deadline deadline, Libc libc, OnSignal on_signal) {
+  const auto attempt = [semaphore] {
+    const int result = try_wait(semaphore);
+    if (result == EBUSY) pthread_testcancel();
+    return result;
+  };
   const int result = attempt();
   if (result != EBUSY) return result;
-  return block_or_look(why, deadline, attempt, [libc] { return libc() == 0 ? 0 : errno; });
+  return block_or_look(
+      why, deadline, attempt, [libc] { return libc() == 0 ? 0 : errno; }, on_signal);
 }
 
 template <class Libc>
 int wait(sem_t* semaphore, const char* why, Deadline deadline, Libc libc) {
+  pthread_testcancel();  // also where it does not block
   const KeepErrno keep;
+  // futex(2), in which libc waits: with a deadline it never goes on after a handler.
+  using Restarts = Interruption::Restarts;
+  const Interruption interruption(deadline.is_never() ? Restarts::if_asked : Restarts::never);
+  const auto on_signal = [&interruption] { return interruption.after_signal(); };
   let_beaten_go_first(semaphore);
-  const int error = is_shared(semaphore) ? wait_shared(semaphore, why, deadline, libc)
-                                         : try_then_park(semaphore, Sleeper::Kind::semaphore, why, deadline,
-                                                         [semaphore] { return try_wait(semaphore); });
+  const int error = is_shared(semaphore)
+                        ? wait_shared(semaphore, why, deadline, libc, on_signal)
+                        : try_then_park(
+                              semaphore, Sleeper::Kind::semaphore, why, deadline,
+                              [semaphore] { return try_wait(semaphore); }, on_signal, core::Hears::cancellation);
   return error == 0 ? keep(0) : fail(error);
 }
 
@@ -53,6 +66,9 @@ int wait(sem_t* semaphore, const char* why, Deadline deadline, Libc libc) {
 
 using namespace evergreen;
 using namespace evergreen::patch;
+
+// libc's headers say that these throw nothing. But handlers run in them, which may end the thread.
+SHIM int evergreen_sem_post(sem_t* semaphore) asm("sem_post");
 
 // Parks while it is zero. Cancellation point. A signal ends it.
 SHIM int sem_wait(sem_t* semaphore) {
@@ -76,7 +92,7 @@ SHIM int sem_clockwait(sem_t* semaphore, clockid_t clock, const timespec* until)
 }
 
 // Async-signal-safe, as POSIX wants it.
-SHIM int sem_post(sem_t* semaphore) noexcept {
+SHIM int evergreen_sem_post(sem_t* semaphore) {
   const int result = real.sem_post(semaphore);
   if (started() && result == 0) wake_semaphore(semaphore);
   return result;

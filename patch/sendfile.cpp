@@ -14,6 +14,7 @@
 
 #include "patch/blocking.h"
 #include "patch/offload.h"
+#include "patch/uncancelled.h"
 #include "patch/user_memory.h"
 
 namespace evergreen::patch {
@@ -44,10 +45,7 @@ bool may_begin(int out, int in, const off64_t* offset, std::size_t size) noexcep
 }
 
 // After the first piece, a connection that is gone ends the call: the next one says so, and raises SIGPIPE.
-bool is_hung_up(int socket) noexcept {
-  pollfd state{socket, 0, 0};
-  return real.poll(&state, 1, 0) > 0 && (state.revents & POLLHUP) != 0;
-}
+bool is_hung_up(int socket) noexcept { return (look(socket, 0) & POLLHUP) != 0; }
 
 // call(most) sends so many bytes at most. `piece` is what it may send without waiting; a stream takes one after the
 // other until it has all, anything else what one call gives.
@@ -78,6 +76,7 @@ ssize_t sendfile_any(int out, int in, off64_t* offset, size_t size, const void* 
   const auto call = [=](std::size_t count) { return slowly(caller, real.sendfile, out, in, offset, count); };
   constexpr std::size_t absurd = std::size_t{1} << 62;  // refused, perhaps
   if (!on_greenlet() || size == 0 || size >= absurd) return call(size);
+  const Uncancelled scope;  // as the kernel's call is: no cancellation point
   const FdTraits traits = traits_of(out);
   if (traits.kind == FdKind::unknown || traits.kind == FdKind::never_waits || traits.nonblocking) return call(size);
   return send_file(out, traits, std::min(size, most_at_once), in, offset, call);

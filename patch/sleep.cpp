@@ -3,6 +3,7 @@
 
 #include "hub/core/wait_fd.h"
 #include "patch/clock.h"
+#include "patch/interruption.h"
 #include "patch/offload.h"
 
 namespace evergreen::patch {
@@ -31,20 +32,43 @@ bool is_usable(const timespec* time) noexcept {
   return usable;
 }
 
-void sleep_for(std::chrono::nanoseconds length, const char* why) noexcept {
-  core::sleep_until(Deadline::in(length), why);
+// Parks until the deadline. Returns 0, or EINTR. Cancellation point.
+int sleep_till(Deadline deadline, const char* why) {
+  pthread_testcancel();
+  const Interruption interruption(Interruption::Restarts::never);
+  while (core::sleep_until(deadline, why) == core::Wake::signalled) {
+    if (const int error = interruption.after_signal()) return error;
+  }
+  return 0;
+}
+
+// The same for a length of time; `left` is what a signal has left of it.
+int sleep_for(std::chrono::nanoseconds length, const char* why, std::chrono::nanoseconds& left) {
+  const Deadline deadline = Deadline::in(length);
+  const int error = sleep_till(deadline, why);
+  left = std::max(deadline.when() - Deadline::Clock::now(), std::chrono::nanoseconds(0));
+  return error;
+}
+
+int sleep_for(std::chrono::nanoseconds length, const char* why, timespec* remaining) {
+  std::chrono::nanoseconds left{};
+  const int error = sleep_for(length, why, left);
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+  if (error != 0 && remaining != nullptr) *remaining = {seconds.count(), (left - seconds).count()};
+  return error;
 }
 
 // Until the clock itself shows the time: it may have been set back meanwhile. A time in the past still lets others run.
-void sleep_until_clock_shows(clockid_t clock, const timespec& time) noexcept {
+int sleep_until_clock_shows(clockid_t clock, const timespec& time) {
   const auto has_come = [&] {
     timespec now{};
     clock_gettime(clock, &now);
     return length_of(now) >= length_of(time);
   };
   do {
-    core::sleep_until(deadline_on(clock, time), "clock_nanosleep");
+    if (const int error = sleep_till(deadline_on(clock, time), "clock_nanosleep")) return error;
   } while (!has_come());
+  return 0;
 }
 
 }  // namespace
@@ -58,19 +82,15 @@ SHIM int clock_nanosleep(clockid_t clock, int flags, const timespec* time, times
   const auto call = [=] { return real.clock_nanosleep(clock, flags, time, remaining); };
   if (!on_greenlet() || !is_usable(time)) return call();
   if (!is_wall_clock(clock)) return offloaded(call);
-  if ((flags & TIMER_ABSTIME) != 0) {
-    sleep_until_clock_shows(clock, *time);
-  } else {
-    sleep_for(length_of(*time), "clock_nanosleep");
-  }
-  return 0;
+  if ((flags & TIMER_ABSTIME) != 0) return sleep_until_clock_shows(clock, *time);
+  return sleep_for(length_of(*time), "clock_nanosleep", remaining);
 }
 
 // Sleeps. Cancellation point. A signal ends it.
 SHIM int nanosleep(const timespec* length, timespec* remaining) {
   if (!on_greenlet() || !is_usable(length)) return real.nanosleep(length, remaining);
-  sleep_for(length_of(*length), "nanosleep");
-  return 0;
+  const int error = sleep_for(length_of(*length), "nanosleep", remaining);
+  return error == 0 ? 0 : fail(error);
 }
 
 SHIM int __nanosleep(const timespec* length, timespec* remaining) { return nanosleep(length, remaining); }
@@ -78,15 +98,16 @@ SHIM int __nanosleep(const timespec* length, timespec* remaining) { return nanos
 // Sleeps. Cancellation point. A signal ends it.
 SHIM unsigned sleep(unsigned seconds) {
   if (!on_greenlet()) return real.sleep(seconds);
-  sleep_for(std::chrono::seconds(seconds), "sleep");
-  return 0;
+  std::chrono::nanoseconds left{};
+  const int error = sleep_for(std::chrono::seconds(seconds), "sleep", left);
+  return error == 0 ? 0 : static_cast<unsigned>(std::chrono::floor<std::chrono::seconds>(left).count());
 }
 
 // Sleeps. Cancellation point. A signal ends it.
 SHIM int usleep(useconds_t length) {
   if (!on_greenlet()) return real.usleep(length);
-  sleep_for(std::chrono::microseconds(length), "usleep");
-  return 0;
+  const int error = sleep_for(std::chrono::microseconds(length), "usleep", nullptr);
+  return error == 0 ? 0 : fail(error);
 }
 
 // Lets the other greenlets run.

@@ -30,11 +30,9 @@ class Side {
 
   // A pipe without readers, or an empty one without writers: the call ends at once.
   [[nodiscard]] bool is_broken() const noexcept {
-    pollfd state{fd_, 0, 0};
     if (is_polled_) return false;
-    state.events = POLLIN;
-    if (real.poll(&state, 1, 0) <= 0) return false;
-    return (state.revents & POLLERR) != 0 || (state.revents & (POLLHUP | POLLIN)) == POLLHUP;
+    const int seen = look(fd_, POLLIN);
+    return (seen & POLLERR) != 0 || (seen & (POLLHUP | POLLIN)) == POLLHUP;
   }
 
   // Can the kernel read from it, or write to it?
@@ -44,7 +42,7 @@ class Side {
   }
 
   // Returns 0, Wait::must_not, or what the call must fail with.
-  int until_ready() noexcept { return wait_.until_ready(); }
+  int until_ready() { return wait_.until_ready(); }
 
  private:
   const int fd_;

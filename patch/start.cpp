@@ -1,7 +1,6 @@
 #include "patch/start.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,23 +8,21 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <utility>
 
 #include "greenlet/fatal.h"
 #include "greenlet/glibc_layout.h"
+#include "greenlet/leftovers.h"
 #include "greenlet/overflow.h"
-#include "greenlet/static_tls.h"
 #include "greenlet/tls_block.h"
 #include "hub/core/carrier.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
-#include "patch/fd_traits.h"
+#include "patch/cancel.h"
 #include "patch/inside.h"
-#include "patch/libc_private.h"
 #include "patch/once.h"
-#include "patch/own_descriptors.h"
-#include "patch/shared_memory.h"
+#include "patch/signals.h"
 #include "patch/thread.h"
+#include "patch/thread_name.h"
 #include "patch/wait_table.h"
 
 namespace evergreen::patch {
@@ -42,64 +39,11 @@ void describe(const void* owner, char* text, unsigned long size) noexcept {
                 reinterpret_cast<void*>(thread->block()));
 }
 
-// What a process that has just begun needs before its first greenlet, and what a forked child needs anew.
-void begin_process() {
-  draw_thread_ids();
-  learn_fork_generation();
-  make_wait_table();
+// What handlers could not do on the spot, for they had interrupted hub code.
+void on_wake() noexcept {
+  wake_deferred();
+  route_deferred_signals();
 }
-
-// libc's fork takes locks after the last handler. It must not park for them: it holds ours. The lock of the list of
-// streams, which fflush(NULL) may hold for long, is had before; libc gives it back in the child by itself.
-thread_local bool was_in_runtime;
-
-void before_fork() {
-  note_shared();  // and once more when it is done, for what is made meanwhile
-  if (!started()) return;
-  _IO_list_lock();
-  was_in_runtime = std::exchange(core::in_runtime, true);
-  lock_static_tls();
-  StackPool::lock_all();
-  lock_shared_memory();
-}
-
-void release_locks() {
-  core::in_runtime = was_in_runtime;
-  unlock_shared_memory();
-  StackPool::unlock_all();
-  unlock_static_tls();
-}
-
-void in_forking_parent() {
-  note_shared();
-  if (!started()) return;
-  release_locks();
-  _IO_list_unlock();
-}
-
-void release_in_child() {
-  note_shared();
-  if (started()) release_locks();
-}
-
-// The child of fork has the calling greenlet only; the hub's descriptors are shared with the parent and must go.
-void restart_in_child() {
-  const core::Runtime runtime;
-  if (core::current == nullptr) return;  // forked by a kernel thread that runs no greenlets
-  if (core::current != &core::Hubs::main_greenlet()) leave_glibc_lists();
-  forget_main_exit();
-  static_cast<Thread*>(core::current)->forget_joiner();
-  begin_process();
-  close_guarded_descriptors();
-  the_hub->restart_after_fork(*core::current);
-}
-
-// Locks: last before the fork, first after it. The program's own handlers wait for locks, and others must run then.
-[[gnu::constructor]] void watch_forks() { pthread_atfork(before_fork, in_forking_parent, release_in_child); }
-
-// A new hub needs memory, so it comes after the handlers of all that was there before the first thread: an allocator's
-// (jemalloc) give its locks back in the child. They find the parent's hub: good for all but waiting and making threads.
-void restart_after_forks() { pthread_atfork(nullptr, nullptr, restart_in_child); }
 
 core::Hub* try_start() noexcept {
   if (const char* wrong = check_glibc()) {
@@ -108,11 +52,18 @@ core::Hub* try_start() noexcept {
   }
   const core::Runtime runtime;  // what is made here is the hub's own
   try {
-    begin_process();
+    learn_leftovers();
+    learn_process_name();
+    draw_thread_ids();
+    learn_fork_generation();
+    make_wait_table();
     read_default_attributes();
     replace_inside_libc();
     the_hub = &core::Hub::start(main_thread());
-    restart_after_forks();
+    the_hub->on_wake = on_wake;
+    start_signals();
+    start_cancellation();
+    watch_end_of_main();
   } catch (const std::exception& error) {
     report("threads stay kernel threads: %s", error.what());
     return nullptr;

@@ -24,6 +24,6 @@ inline bool on_greenlet() noexcept { return core::can_park(); }
 
 // Whether a lock is waited for in our table: by greenlets and kernel threads alike, once there is a hub; but not in hub
 // code, nor in a signal handler that interrupted it.
-inline bool parks() noexcept { return started() && !core::in_runtime; }
+inline bool parks() noexcept { return started() && !core::in_runtime && !core::waits_natively; }
 
 }  // namespace evergreen::patch

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "patch/raw_calls.h"
+#include "patch/raw_signals.h"
 #include "patch/thread_id.h"
 #include "patch/uncancelled.h"
 
@@ -99,21 +100,30 @@ constexpr std::pair<long, Handler> handled[] = {
     {SYS_semop, same<semop>},
     {SYS_semtimedop, same<semtimedop>},
     // Children, signals
+    {SYS_fork, raw_fork},
+    {SYS_clone, raw_clone},
+    {SYS_clone3, raw_clone3},
     {SYS_wait4, same<wait4>},
     {SYS_waitid, raw_waitid},
     {SYS_rt_sigtimedwait, raw_sigtimedwait},
-    {SYS_rt_sigsuspend, on_another_carrier<SYS_rt_sigsuspend>},
+    {SYS_rt_sigsuspend, raw_sigsuspend},
+    {SYS_rt_sigprocmask, raw_sigprocmask},
+    {SYS_rt_sigpending, raw_sigpending},
+    {SYS_kill, same<::kill>},
+    {SYS_rt_sigqueueinfo, raw_sigqueueinfo},
     {SYS_pause, same<pause>},
     // Time
     {SYS_nanosleep, same<nanosleep>},
+    {SYS_clock_gettime, same<clock_gettime>},
     {SYS_clock_nanosleep, raw_clock_nanosleep},
     {SYS_sched_yield, same<sched_yield>},
     // Threads
     {SYS_gettid, same<gettid>},
     {SYS_tgkill, same<tgkill>},
-    {SYS_tkill, with_kernel_id<SYS_tkill, 0, id_to_signal>},
-    {SYS_rt_tgsigqueueinfo, with_kernel_id<SYS_rt_tgsigqueueinfo, 1, id_to_signal>},
-    {SYS_sched_getaffinity, with_kernel_id<SYS_sched_getaffinity, 0, id_to_ask_about>},
+    {SYS_tkill, raw_tkill},
+    {SYS_rt_tgsigqueueinfo, raw_tgsigqueueinfo},
+    {SYS_prctl, raw_prctl},
+    {SYS_sched_getaffinity, raw_sched_getaffinity},
     {SYS_sched_setaffinity, same<sched_setaffinity>},
     {SYS_sched_getscheduler, same<sched_getscheduler>},
     {SYS_sched_setscheduler, same<sched_setscheduler>},
@@ -155,7 +165,8 @@ SHIM long syscall(long number, ...) noexcept {
   if (started() && number >= 0 && number < std::ssize(handlers)) {
     const Handler handler = handlers[static_cast<std::size_t>(number)];
     if (handler != nullptr) {
-      const Uncancelled scope;  // libc's functions for these calls are cancellation points; this one is none
+      const Uncancelled scope(
+          !core::in_runtime);  // libc's functions for these calls are cancellation points; this one is none
       return handler({a, b, c, d, e, f});
     }
   }

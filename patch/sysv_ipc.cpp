@@ -18,9 +18,10 @@ namespace {
 template <class Attempt, class Block>
 auto try_then_wait(const char* why, int would_block, Deadline deadline, Attempt attempt, Block block) {
   const KeepErrno keep;
+  const Interruption interruption(Interruption::Restarts::never);
   auto result = attempt();
   if (result >= 0 || errno != would_block) return keep(result);
-  block_or_look(
+  const int end = block_or_look(
       why, deadline,
       [&] {
         result = attempt();
@@ -30,7 +31,9 @@ auto try_then_wait(const char* why, int would_block, Deadline deadline, Attempt 
       [&] {
         result = block();
         return 0;
-      });
+      },
+      [&] { return interruption.has_come() ? EINTR : 0; });
+  if (end == EINTR) return fail<decltype(result)>(EINTR);
   return keep(result);  // when the time has passed, the last attempt's: EAGAIN
 }
 

@@ -10,11 +10,14 @@
 #include <new>
 
 #include "greenlet/arch_x86_64.h"
+#include "greenlet/cancellation.h"
 #include "greenlet/fatal.h"
 #include "greenlet/resolver_state.h"
 #include "greenlet/tls_block.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
+#include "patch/fork.h"
+#include "patch/robust.h"
 #include "patch/shim.h"
 
 extern "C" int __sigsetjmp(struct __jmp_buf_tag* buffer, int save_mask) noexcept;
@@ -22,34 +25,59 @@ extern "C" int __sigsetjmp(struct __jmp_buf_tag* buffer, int save_mask) noexcept
 namespace evergreen::patch {
 namespace {
 
-enum Fate : std::uintptr_t { joinable, detached, ending, finished };  // no pointer is that small
+enum Fate : std::uintptr_t { joinable, detached, ending, finished, busy = 1 };  // no pointer is that small, nor odd
 
-constinit std::size_t libc_stack_size = 8 << 20;
+bool is_parked_joiner(std::uintptr_t fate) noexcept { return fate > finished && (fate & busy) == 0; }
+
+// A cancellation point of who joins. Whoever is cancelled joins no more: another may.
+class CancelledJoin {
+ public:
+  static void test(std::atomic<std::uintptr_t>& fate, std::uintptr_t joiner) {
+    CancelledJoin scope(fate, joiner);
+    pthread_testcancel();
+    scope.goes_on_ = true;
+  }
+  ~CancelledJoin() {
+    if (!goes_on_) fate_.compare_exchange_strong(joiner_, joinable);
+  }
+  CancelledJoin(const CancelledJoin&) = delete;
+  CancelledJoin& operator=(const CancelledJoin&) = delete;
+
+ private:
+  CancelledJoin(std::atomic<std::uintptr_t>& fate, std::uintptr_t joiner) noexcept : fate_(fate), joiner_(joiner) {}
+
+  std::atomic<std::uintptr_t>& fate_;
+  std::uintptr_t joiner_;
+  bool goes_on_ = false;
+};
 
 // The main thread has called pthread_exit, and waits for the last of the others.
 constinit std::atomic<bool> main_awaits_others{false};
 
 }  // namespace
 
-Thread::Thread(core::Hub& hub, const core::Place& place, Routine routine, void* argument, bool is_detached)
-    : HubGreenlet(hub, place, entry),
-      routine_(routine),
-      argument_(argument),
-      stack_low_(place.low),
-      stack_size_(place.size),
-      fate_(is_detached ? detached : joinable) {
+Thread::Thread(core::Hub& hub, const core::Place& place, const Birth& birth)
+    : HubGreenlet(hub, place, entry), birth_(birth), fate_(birth.detached ? detached : joinable) {
   when_dead_ = on_dead;
 }
 
-// Runs the routine as start_thread does: pthread_exit and cancellation unwind the stack and end with a jump to here.
+// Runs the routine as start_thread does: pthread_exit and cancellation unwind the stack and end with a jump to here. So
+// do those of a destructor.
 void Thread::run() noexcept {
+  volatile bool keys_begun = false, unwound = false;
+  void* volatile returned = nullptr;
   __pthread_unwind_buf_t buffer;
   // The buffer's first part is a jmp_buf without the mask (bits/types/struct___jmp_buf_tag.h), as glibc itself uses it.
   if (__sigsetjmp(reinterpret_cast<struct __jmp_buf_tag*>(buffer.__cancel_jmp_buf), 0) == 0) {
     __pthread_register_cancel(&buffer);
-    result = routine_(argument_);
-    __pthread_unregister_cancel(&buffer);
+    returned = birth_.routine(birth_.argument);
+  } else {
+    unwound = true;
   }
+  run_thread_destructors(keys_begun);
+  __pthread_unregister_cancel(&buffer);
+  mark_ending();
+  if (!unwound) result = returned;  // else pthread_exit has given it, or a cancellation has left it
 }
 
 RawGreenlet& Thread::entry(RawGreenlet& raw) {
@@ -59,9 +87,11 @@ RawGreenlet& Thread::entry(RawGreenlet& raw) {
   {
     const ResolverState resolver;
     self.run();
-    run_thread_destructors();
+    release_robust_mutexes();
   }
+  if (core::waits_natively) std::exit(EXIT_SUCCESS);  // the only thread of a forked child
   core::end_user_code();
+  self.signals.close();
   return self.home->leave_for_ever(self);
 }
 
@@ -75,9 +105,9 @@ void Thread::on_dead(RawGreenlet& raw) noexcept {
 
 bool Thread::finish() noexcept {
   std::uintptr_t before = fate_.load();
-  while (!fate_.compare_exchange_weak(before, before == joinable || before == detached ? finished : ending)) {
+  while (!fate_.compare_exchange_weak(before, is_parked_joiner(before) ? ending : finished)) {
   }
-  if (before == joinable || before == detached) return before == detached;
+  if (!is_parked_joiner(before)) return before == detached;
   core::unpark(*reinterpret_cast<HubGreenlet*>(before), core::Wake::woken);
   fate_.store(finished);
   return false;
@@ -104,6 +134,11 @@ int Thread::detach() noexcept {
 
 bool Thread::is_pthread_detached() const noexcept { return fate_.load() == detached; }
 
+bool Thread::has_ended() const noexcept {
+  const std::uintptr_t fate = fate_.load();
+  return fate == ending || fate == finished;
+}
+
 void Thread::hand_over(void** to) noexcept {
   if (to != nullptr) *to = result;
   if (this != &main_thread()) core::bury(*this);
@@ -115,22 +150,44 @@ int Thread::try_join(void** to) noexcept {
   return 0;
 }
 
-int Thread::join(void** to, const char* why, Deadline deadline) noexcept {
+// Two that join each other would wait for ever.
+int Thread::refusal_to_join(core::HubGreenlet& by) const noexcept {
+  if (is_pthread_detached()) return EINVAL;
+  if (&by == this) return EDEADLK;
+  if (by.home == nullptr) return 0;  // a plain kernel thread, which nobody joins
+  const std::uintptr_t joiner = static_cast<Thread&>(by).fate_.load() & ~std::uintptr_t{busy};
+  return joiner == reinterpret_cast<std::uintptr_t>(static_cast<const core::HubGreenlet*>(this)) ? EDEADLK : 0;
+}
+
+// As joiner | busy; returns 0 when the thread has ended, ETIMEDOUT, or EINTR after a signal.
+int Thread::await_end(core::HubGreenlet& self, const char* why, Deadline deadline) noexcept {
+  const core::Runtime runtime;
+  core::prepare_to_park(self, core::Hears::cancellation);
+  const auto joiner = reinterpret_cast<std::uintptr_t>(&self);
+  std::uintptr_t seen = joiner | busy;
+  if (!fate_.compare_exchange_strong(seen, joiner)) return 0;
+  const core::Wake how = core::park(self, why, deadline);
+  seen = joiner;
+  if (how == core::Wake::timed_out && fate_.compare_exchange_strong(seen, joinable)) return ETIMEDOUT;
+  if (how == core::Wake::signalled && fate_.compare_exchange_strong(seen, joiner | busy)) return EINTR;
+  while (fate_.load() != finished) arch::give_cpu();  // some instructions of another kernel thread
+  return 0;
+}
+
+int Thread::join(void** to, const char* why, Deadline deadline) {
   HubGreenlet& self = core::current_or_thread();
-  if (&self == this) return EDEADLK;
-  {
-    const core::Runtime runtime;
-    core::prepare_to_park(self);
-    const auto joiner = reinterpret_cast<std::uintptr_t>(&self);
-    std::uintptr_t seen = joinable;
-    if (fate_.compare_exchange_strong(seen, joiner)) {
-      const core::Wake how = core::park(self, why, deadline);
-      seen = joiner;
-      if (how == core::Wake::timed_out && fate_.compare_exchange_strong(seen, joinable)) return ETIMEDOUT;
-      while (fate_.load() != finished) arch::give_cpu();  // some instructions of another kernel thread
-    } else if (seen != finished) {
-      return EINVAL;  // detached, or somebody else joins it
+  if (const int error = refusal_to_join(self)) return error;
+  const std::uintptr_t joiner = reinterpret_cast<std::uintptr_t>(&self) | busy;
+  std::uintptr_t seen = joinable;
+  if (fate_.compare_exchange_strong(seen, joiner)) {
+    int error = EINTR;
+    while (error == EINTR) {
+      CancelledJoin::test(fate_, joiner);
+      error = await_end(self, why, deadline);
     }
+    if (error != 0) return error;
+  } else if (seen != finished) {
+    return EINVAL;  // detached, or somebody else joins it
   }
   hand_over(to);
   return 0;
@@ -147,69 +204,16 @@ void Thread::forget_joiner() noexcept {
   if (fate_.load() > finished) fate_.store(joinable);
 }
 
-void read_default_attributes() noexcept {
-  pthread_attr_t attributes;
-  if (pthread_getattr_default_np(&attributes) != 0) return;
-  pthread_attr_getstacksize(&attributes, &libc_stack_size);
-  pthread_attr_destroy(&attributes);
-}
-
 namespace {
 
-struct Wanted {
-  std::size_t stack_size = libc_stack_size;
-  std::byte* stack_low = nullptr;  // the program's own memory
-  int detach_state = PTHREAD_CREATE_JOINABLE;
-
-  explicit Wanted(const pthread_attr_t* attributes) noexcept {
-    if (attributes != nullptr) read(*attributes);
-    const std::size_t set = core::settings().stack_size;
-    if (set != 0 && stack_low == nullptr && stack_size == libc_stack_size) stack_size = set;
-  }
-
- private:
-  void read(const pthread_attr_t& attributes) noexcept {
-    pthread_attr_getdetachstate(&attributes, &detach_state);
-    pthread_attr_getstacksize(&attributes, &stack_size);
-    void* low = nullptr;
-    std::size_t size = 0;
-    if (pthread_attr_getstack(&attributes, &low, &size) != 0) return;
-    // Without pthread_attr_setstack the top is the null pointer, and `low` counted back from it.
-    if (reinterpret_cast<std::uintptr_t>(low) + size != 0) stack_low = static_cast<std::byte*>(low);
-  }
-};
-
-// The TLS block and our object lie on a stack of ours in any case: they outlive the program's memory.
-Thread& make_thread(core::Hub& hub, const Wanted& wanted, Thread::Routine routine, void* argument) {
-  const bool foreign = wanted.stack_low != nullptr;
-  core::Place place = core::take_place(foreign ? 0 : wanted.stack_size);
-  if (foreign) {
-    place.low = wanted.stack_low;
-    place.size = wanted.stack_size / 16 * 16;
-  }
-  return core::make_greenlet<Thread>(hub, place, routine, argument, wanted.detach_state == PTHREAD_CREATE_DETACHED);
-}
-
-int create(pthread_t* handle, const pthread_attr_t* attributes, Thread::Routine routine, void* argument) noexcept {
-  const KeepErrno keep;
-  try {
-    core::Hub& hub = core::Hubs::for_new_greenlet();
-    Thread& thread = make_thread(hub, Wanted(attributes), routine, argument);
-    *handle = thread.block();
-    hub.adopt(thread);
-    return keep(0);
-  } catch (const std::bad_alloc&) {
-    return EAGAIN;
-  }
-}
-
-// pthread_exit of the main thread. glibc unwinds its stack and runs the destructors of its keys; then it would end the
-// kernel thread, which drives a hub or may have to. So a key of ours, set last, is destroyed in the last round, waits
-// until main really is the last thread, and ends the process as glibc would.
+// pthread_exit of the main thread, or its cancellation. glibc unwinds its stack and runs the destructors of its keys;
+// then it would end the kernel thread, which drives a hub or may have to. So a key of ours, set last, is destroyed in
+// the last round, waits until main really is the last thread, and ends the process as glibc would.
 pthread_key_t end_of_main;
 
 void wait_for_others() noexcept {
   Thread& self = main_thread();
+  release_robust_mutexes();
   {
     const core::Runtime runtime;
     self.finish();
@@ -238,26 +242,26 @@ void prepare_end_of_main() noexcept {
   pthread_setspecific(end_of_main, reinterpret_cast<void*>(1));
 }
 
+// Destroyed before the keys are, when the main thread ends; but also when the process does.
+struct EndOfMain {
+  ~EndOfMain() {
+    if (is_ending()) prepare_end_of_main();
+  }
+};
+
 }  // namespace
+
+void watch_end_of_main() noexcept { static thread_local EndOfMain end; }
+
 }  // namespace evergreen::patch
 
 using namespace evergreen;
 using namespace evergreen::patch;
 
-SHIM int pthread_create(pthread_t* handle, const pthread_attr_t* attributes, void* (*routine)(void*),
-                        void* argument) noexcept {
-  // The hub's own threads are kernel threads; and so are those that a kernel thread without a hub makes (a SIGEV_THREAD
-  // timer's).
-  const bool on_hub = started() ? on_greenlet() : !core::in_runtime && start_hub() != nullptr;
-  if (!on_hub) return real.pthread_create(handle, attributes, routine, argument);
-  return create(handle, attributes, routine, argument);
-}
-
 SHIM void pthread_exit(void* result) {
   if (started() && core::current != nullptr) {
     auto& self = static_cast<Thread&>(*core::current);
     self.result = result;
-    if (&self == &main_thread()) prepare_end_of_main();
   }
   real.pthread_exit(result);
   __builtin_unreachable();

@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <array>
 
@@ -12,22 +11,18 @@
 namespace evergreen::patch {
 namespace {
 
-// As glibc: the guard page below counts as part of the stack, and so does the TLS block on top. A stack of the
-// program's own has neither.
-int describe_stack(const Thread& thread, pthread_attr_t* attributes) noexcept {
-  const Stack& stack = *thread.stack;  // NOLINT(clang-analyzer-core.NullDereference): all but the main one have one
-  if (thread.stack_low() != stack.low())
-    return pthread_attr_setstack(attributes, thread.stack_low(), thread.stack_size());
-  const auto guard = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  const int error = pthread_attr_setstack(attributes, stack.low() - guard, stack.size());
-  return error != 0 ? error : pthread_attr_setguardsize(attributes, guard);
+// As glibc: the guard below is no part of the stack, the TLS block on top is.
+int describe_stack(const Birth& birth, pthread_attr_t* attributes) noexcept {
+  const int error = pthread_attr_setstack(attributes, birth.low, birth.size);
+  return error != 0 ? error : pthread_attr_setguardsize(attributes, birth.guard);
 }
 
-int describe_scheduling(pthread_t handle, pthread_attr_t* attributes) noexcept {
+int describe_scheduling(pthread_t handle, const Thread& thread, pthread_attr_t* attributes) noexcept {
   int policy = 0;
   sched_param parameters{};
   std::array<cpu_set_t, 8> cpus{};  // 8,192 CPUs, as many as Linux has
-  int error = pthread_getschedparam(handle, &policy, &parameters);
+  int error = thread.birth().explicit_scheduling ? pthread_attr_setinheritsched(attributes, PTHREAD_EXPLICIT_SCHED) : 0;
+  if (error == 0) error = pthread_getschedparam(handle, &policy, &parameters);
   if (error == 0) error = pthread_attr_setschedpolicy(attributes, policy);
   if (error == 0) error = pthread_attr_setschedparam(attributes, &parameters);
   if (error == 0) error = pthread_getaffinity_np(handle, sizeof cpus, cpus.data());
@@ -38,8 +33,8 @@ int describe(pthread_t handle, const Thread& thread, pthread_attr_t* attributes)
   pthread_attr_init(attributes);
   const int state = thread.is_pthread_detached() ? PTHREAD_CREATE_DETACHED : PTHREAD_CREATE_JOINABLE;
   int error = pthread_attr_setdetachstate(attributes, state);
-  if (error == 0) error = describe_stack(thread, attributes);
-  if (error == 0) error = describe_scheduling(handle, attributes);
+  if (error == 0) error = describe_stack(thread.birth(), attributes);
+  if (error == 0) error = describe_scheduling(handle, thread, attributes);
   if (error != 0) pthread_attr_destroy(attributes);
   return error;
 }

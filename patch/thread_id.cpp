@@ -13,27 +13,25 @@ pid_t own_id() noexcept { return started() && core::current != nullptr ? thread_
 
 }  // namespace
 
-bool is_of_greenlet(pid_t id) noexcept {
-  if (!started()) return false;
+Thread* greenlet_of(pid_t id) noexcept {
+  if (!started()) return nullptr;
   const pid_t own = own_id();
-  if (id == 0 || id == own) return is_made_up(own);
-  return is_made_up(id) && is_live_thread_id(id);
+  if (id == 0 || id == own) return is_made_up(own) ? static_cast<Thread*>(core::current) : nullptr;
+  const core::Runtime runtime;
+  const Stack* stack = is_made_up(id) ? find_live_block(id) : nullptr;
+  return stack == nullptr ? nullptr : static_cast<Thread*>(const_cast<void*>(stack->owner));  // a loop's has none
 }
 
-pid_t id_to_ask_about(pid_t id) noexcept { return is_of_greenlet(id) ? 0 : id; }
+pid_t id_to_ask_about(pid_t id) noexcept { return greenlet_of(id) != nullptr ? 0 : id; }
 
-pid_t id_to_signal(pid_t id) noexcept { return id != 0 && id == own_id() ? real.gettid() : id; }
 
 }  // namespace evergreen::patch
 
 using namespace evergreen;
 using namespace evergreen::patch;
 
-// The main thread is asked anew each time: a child made by a raw fork has the TLS block of its parent.
+// Asked anew each time: a child made by a raw fork has the TLS block of its parent.
 SHIM pid_t gettid() noexcept {
-  if (!started() || core::current == nullptr) return real.gettid();
+  if (!started() || core::current == nullptr || core::waits_natively) return real.gettid();
   return core::current == &main_thread() ? getpid() : thread_id();
 }
-
-// A handler that ends the process by raising its signal again does it this way.
-SHIM int tgkill(pid_t process, pid_t id, int signal) { return real.tgkill(process, id_to_signal(id), signal); }

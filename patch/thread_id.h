@@ -6,15 +6,13 @@
 
 namespace evergreen::patch {
 
-// Whether `id` is that of a live greenlet that the kernel does not know. With 0 (the caller): whether the caller is
-// such a greenlet. Not from a signal handler, but for its own id.
-bool is_of_greenlet(pid_t id) noexcept;
+class Thread;
+
+// The live greenlet with that id, if the kernel does not know it; else nullptr. 0 is the caller. Not from a signal
+// handler, but for its own id.
+Thread* greenlet_of(pid_t id) noexcept;
 
 // What to ask the kernel instead: the thread that drives the caller, if `id` is a greenlet's.
 pid_t id_to_ask_about(pid_t id) noexcept;
-
-// Whom to signal instead: the thread that drives the caller, if `id` is the caller's own. Other greenlets the kernel
-// does not find (ESRCH). Async-signal-safe.
-pid_t id_to_signal(pid_t id) noexcept;
 
 }  // namespace evergreen::patch

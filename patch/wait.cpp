@@ -1,13 +1,12 @@
 // Waiting for child processes. One child is a descriptor (pidfd_open(2)) that becomes readable when the child ends; the
 // rest waits inside libc, on a kernel thread of its own. SIGCHLD stays the program's.
-//
-// A call that is parked for a descriptor is not interrupted by signals yet; the others are, as natively.
 
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "hub/core/wait_fd.h"
 #include "patch/block_or_look.h"
+#include "patch/interruption.h"
 #include "patch/offload.h"
 #include "patch/own_descriptor.h"
 #include "patch/shim.h"
@@ -27,7 +26,10 @@ pid_t park_until_end(const OwnDescriptor& end, const char* why, Call call) {
   for (;; patience = std::min(2 * patience, longest)) {
     const pid_t result = call(WNOHANG);
     if (result != 0) return result;
-    core::wait_fd(end.fd(), core::Direction::read, why, Deadline::in(patience));
+    const Interruption interruption(Interruption::Restarts::if_asked);
+    const core::Wake wake = core::wait_fd(end.fd(), core::Direction::read, why, Deadline::in(patience));
+    const int error = wake == core::Wake::signalled ? interruption.after_signal() : 0;
+    if (error != 0) return fail<pid_t>(error);
   }
 }
 
@@ -58,10 +60,9 @@ pid_t wait_for_any(const char* why, Call call) {
   return keep(result != 0 ? result : block_or_look_for_child(why, call));
 }
 
-// All but waitid are this call, in libc too. The header says that wait4 throws nothing; but a cancellation unwinds it.
+// All but waitid are this call, in libc too.
 pid_t wait4_of(pid_t child, int* status, int options, rusage* usage, const char* why) {
-  pid_t (*const libc)(pid_t, int*, int, rusage*) = real.wait4;
-  const auto call = [=](int more) { return libc(child, status, options | more, usage); };
+  const auto call = [=](int more) { return real.wait4(child, status, options | more, usage); };
   if (!on_greenlet() || (options & WNOHANG) != 0) return call(0);
   return child > 0 && options == 0 ? wait_for_end(child, why, call) : wait_for_any(why, call);
 }

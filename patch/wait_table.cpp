@@ -35,6 +35,7 @@ void wake_sleeper(Bucket& bucket, Sleeper& sleeper) noexcept {
   sleeper.unlink();
   bucket.count.fetch_sub(1, std::memory_order_relaxed);
   if (sleeper.beaten) bucket.owed.store(sleeper.address, std::memory_order_relaxed);
+  if (sleeper.is_away) return;
   core::unpark(sleeper.greenlet, core::Wake::woken, sleeper.beaten ? core::Order::first : core::Order::last);
 }
 
@@ -53,21 +54,8 @@ std::size_t wake_matching(Bucket& bucket, std::size_t most, Matches matches) noe
   return woken;
 }
 
-// A handler posted while the hub itself was interrupted. It could not tell which semaphore or futex: all look again.
-void wake_all_that_look_again() noexcept {
-  if (!wake_was_deferred.exchange(false)) return;
-  for (Bucket& bucket : *table) {
-    if (bucket.count.load() == 0) continue;
-    const std::lock_guard guard(bucket.lock);
-    wake_matching(bucket, SIZE_MAX, [](const Sleeper& sleeper) {
-      return sleeper.kind == Sleeper::Kind::semaphore || sleeper.kind == Sleeper::Kind::futex;
-    });
-  }
-}
-
 void defer_wake() noexcept {
   wake_was_deferred.store(true);
-  hub()->on_wake = wake_all_that_look_again;
   hub()->wake();
 }
 
@@ -86,7 +74,19 @@ std::size_t defer_wake_futex(Bucket& bucket, std::size_t most, auto matches) noe
 
 }  // namespace
 
-void add(Sleeper& sleeper) noexcept {
+// A handler posted while the hub itself was interrupted. It could not tell which semaphore or futex: all look again.
+void wake_deferred() noexcept {
+  if (!wake_was_deferred.exchange(false)) return;
+  for (Bucket& bucket : *table) {
+    if (bucket.count.load() == 0) continue;
+    const std::lock_guard guard(bucket.lock);
+    wake_matching(bucket, SIZE_MAX, [](const Sleeper& sleeper) {
+      return sleeper.kind == Sleeper::Kind::semaphore || sleeper.kind == Sleeper::Kind::futex;
+    });
+  }
+}
+
+void add(Sleeper& sleeper) {
   const core::Runtime runtime;
   Bucket& bucket = bucket_of(sleeper.address);
   const std::lock_guard guard(bucket.lock);
@@ -107,7 +107,7 @@ bool add_if_equal(Sleeper& sleeper, std::uint32_t expected) noexcept {
   return true;
 }
 
-bool remove(Sleeper& sleeper) noexcept {
+bool remove(Sleeper& sleeper) {
   const core::Runtime runtime;
   Bucket& bucket = bucket_of(sleeper.address);
   const std::lock_guard guard(bucket.lock);
@@ -117,13 +117,26 @@ bool remove(Sleeper& sleeper) noexcept {
   return true;
 }
 
+bool step_aside(Sleeper& sleeper) {
+  const core::Runtime runtime;
+  const std::lock_guard guard(bucket_of(sleeper.address).lock);
+  sleeper.is_away = true;
+  return sleeper.is_linked();
+}
+
+bool come_back(Sleeper& sleeper) noexcept {
+  const std::lock_guard guard(bucket_of(sleeper.address).lock);
+  sleeper.is_away = false;
+  return sleeper.is_linked();
+}
+
 bool is_waiting(const Sleeper& sleeper) noexcept {
   const core::Runtime runtime;
   const std::lock_guard guard(bucket_of(sleeper.address).lock);
   return sleeper.is_linked();
 }
 
-std::size_t wake(const void* address, std::size_t most) noexcept {
+std::size_t wake(const void* address, std::size_t most) {
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load() == 0) return 0;
   const core::Runtime runtime;
@@ -133,7 +146,7 @@ std::size_t wake(const void* address, std::size_t most) noexcept {
   });
 }
 
-void wake_semaphore(const void* address) noexcept {
+void wake_semaphore(const void* address) {
   if (bucket_of(address).count.load() == 0) return;
   if (core::in_runtime) {
     defer_wake();
@@ -142,7 +155,7 @@ void wake_semaphore(const void* address) noexcept {
   }
 }
 
-std::size_t wake_futex(const void* address, std::size_t most, std::uint32_t bits) noexcept {
+std::size_t wake_futex(const void* address, std::size_t most, std::uint32_t bits) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load(std::memory_order_relaxed) == 0) return 0;
@@ -155,7 +168,7 @@ std::size_t wake_futex(const void* address, std::size_t most, std::uint32_t bits
   return wake_matching(bucket, most, matches);
 }
 
-void wake_or_give(int* address, bool (*take)(int*, core::HubGreenlet&)) noexcept {
+void wake_or_give(int* address, bool (*take)(int*, core::HubGreenlet&)) {
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load() == 0) return;
   const auto matches = [address](const Sleeper& sleeper) {
@@ -174,7 +187,7 @@ void wake_or_give(int* address, bool (*take)(int*, core::HubGreenlet&)) noexcept
   wake_sleeper(bucket, *sleeper);
 }
 
-void wake_for_rwlock(const void* address, bool writers_first) noexcept {
+void wake_for_rwlock(const void* address, bool writers_first) {
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load() == 0) return;
   const core::Runtime runtime;
@@ -187,14 +200,14 @@ void wake_for_rwlock(const void* address, bool writers_first) noexcept {
   if (!writer || !writers_first) wake_some(Sleeper::Kind::reader, SIZE_MAX);
 }
 
-void let_beaten_go_first(const void* address) noexcept {
+void let_beaten_go_first(const void* address) {
   Bucket& bucket = bucket_of(address);
   if (bucket.owed.load(std::memory_order_relaxed) != address || !on_greenlet()) return;
   bucket.owed.store(nullptr, std::memory_order_relaxed);
   core::yield();
 }
 
-bool is_claimed(const void* address) noexcept {
+bool is_claimed(const void* address) {
   Bucket& bucket = bucket_of(address);
   if (bucket.count.load() == 0) return false;
   const core::Runtime runtime;
@@ -203,6 +216,13 @@ bool is_claimed(const void* address) noexcept {
     if (sleeper->address == address && sleeper->kind == Sleeper::Kind::claim) return true;
   }
   return false;
+}
+
+// Only buckets that somebody is in, so that hardly a page must be copied for the child.
+void forget_sleepers() noexcept {
+  for (Bucket& bucket : *table) {
+    if (bucket.count.load() != 0) new (&bucket) Bucket;
+  }
 }
 
 void make_wait_table() { table = table == nullptr ? new Table : new (table) Table; }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -22,6 +23,7 @@
 #include "hub/core/hub.h"
 #include "hub/core/provoke.h"
 #include "hub/core/settings.h"
+#include "hub/core/signal_masks.h"
 #include "hub/core/spawn.h"
 
 namespace evergreen::core {
@@ -42,8 +44,6 @@ State& state() {
   static auto* const instance = new State;
   return *instance;
 }
-
-sigset_t carrier_mask;
 
 constinit std::atomic<std::size_t> threads{1}, threads_peak{1};
 
@@ -77,6 +77,7 @@ Carrier& Carriers::adopt_this_thread() {
   carrier->may_end_ = false;
   carrier->thread_ = static_cast<pid_t>(syscall(SYS_gettid));
   carrier->status_fd_ = carrier->open_status();  // while no other thread minds
+  carrier->learn_signal_mask();
   carrier->kernel_thread_.begin();
   const Place place = take_place(idle_stack_size);
   void* memory = place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet));
@@ -129,15 +130,13 @@ Carrier& Carriers::restart_after_fork() {
   return adopt_this_thread();
 }
 
-void Carriers::remember_mask(const sigset_t& mask) noexcept { carrier_mask = mask; }
-
 void* Carrier::thread_main(void* argument) {
-  pthread_sigmask(SIG_SETMASK, &carrier_mask, nullptr);  // the monitor, which made us, has all blocked
   auto* self = static_cast<Carrier*>(argument);
   const AlternateStack for_overflows;
   in_runtime = true;  // whatever a signal handler calls here goes straight to libc
   my_carrier = self;
   self->thread_ = static_cast<pid_t>(syscall(SYS_gettid));
+  self->learn_signal_mask();
   self->kernel_thread_.begin();
   struct OwnStack : RawGreenlet {
   } idle;
@@ -174,7 +173,9 @@ void Carrier::run(bool is_spare) noexcept {
   }
 }
 
+// Whoever waits here must not be whom a signal reaches that all greenlets block.
 bool Carrier::wait_for_offer(bool is_spare) noexcept {
+  set_signal_mask(all_signals);
   if (is_spare) Carriers::put_back(*this);
   while (called_.load(std::memory_order_acquire) == 0) {
     const long result =
@@ -188,6 +189,17 @@ bool Carrier::wait_for_offer(bool is_spare) noexcept {
   }
   called_.store(0, std::memory_order_relaxed);
   return true;
+}
+
+void Carrier::change_signal_mask(std::uint64_t mask) noexcept {
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sizeof mask);
+  note_signal_mask(mask);
+}
+
+void Carrier::learn_signal_mask() noexcept {
+  std::uint64_t mask = 0;
+  syscall(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, &mask, sizeof mask);
+  note_signal_mask(mask & all_signals);
 }
 
 // At a high number: the program may count on the lowest one to be free. For a moment it is not, so all carriers but the

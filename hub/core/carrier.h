@@ -1,8 +1,6 @@
 // Kernel threads that drive hubs.
 #pragma once
 
-#include <signal.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -31,6 +29,13 @@ class Carrier : public Link<Carrier> {  // Carriers::spares_
   [[nodiscard]] std::chrono::nanoseconds cpu_time() const noexcept;
   [[nodiscard]] pid_t thread() const noexcept { return thread_; }
 
+  // On its kernel thread: what signals are blocked there from now on. Others may read it.
+  void set_signal_mask(std::uint64_t mask) noexcept {
+    if (mask != signal_mask()) change_signal_mask(mask);
+  }
+  void note_signal_mask(std::uint64_t mask) noexcept { signal_mask_.store(mask); }  // the kernel has done it
+  [[nodiscard]] std::uint64_t signal_mask() const noexcept { return signal_mask_.load(std::memory_order_relaxed); }
+
   // For a solo greenlet on this carrier, that waits for descriptors: kick() makes kick_fd() readable until take_kick().
   // -1 where no descriptor is left. kick(): any kernel thread.
   int kick_fd() noexcept;
@@ -44,6 +49,8 @@ class Carrier : public Link<Carrier> {  // Carriers::spares_
   static RawGreenlet& idle_entry(RawGreenlet& self);
   void run(bool is_spare) noexcept;
   bool wait_for_offer(bool is_spare) noexcept;
+  void change_signal_mask(std::uint64_t mask) noexcept;
+  void learn_signal_mask() noexcept;
 
   int open_status() const noexcept;
 
@@ -52,6 +59,7 @@ class Carrier : public Link<Carrier> {  // Carriers::spares_
   std::atomic<std::uint32_t> called_{0};  // futex: 1 when called_to_ is set
   Hub* called_to_ = nullptr;
   pid_t thread_ = 0;
+  std::atomic<std::uint64_t> signal_mask_{0};
   KernelThread kernel_thread_;
   std::atomic<int> status_fd_{-1};  // /proc/self/task/TID/stat, once the monitor has looked
   int kick_fd_ = -1;                // eventfd
@@ -75,9 +83,6 @@ class Carriers {
 
   // Whether carriers are plenty: solo greenlets may keep theirs.
   [[nodiscard]] static bool plenty() noexcept;
-
-  // The signal mask with which carriers run.
-  static void remember_mask(const sigset_t& mask) noexcept;
 
   // In a forked child: only the calling thread is left. Its idle stack, if that was a kernel thread's own, belongs to
   // glibc again; so it becomes a new carrier.

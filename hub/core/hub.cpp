@@ -11,10 +11,12 @@
 #include "greenlet/tls_block.h"
 #include "hub/core/carrier.h"
 #include "hub/core/closing.h"
+#include "hub/core/cpu_time.h"
 #include "hub/core/hubs.h"
 #include "hub/core/monitor.h"
 #include "hub/core/park.h"
 #include "hub/core/provoke.h"
+#include "hub/core/signal_masks.h"
 #include "hub/core/solo.h"
 #include "hub/core/spawn.h"
 
@@ -35,10 +37,20 @@ void introduce(std::uintptr_t block, HubGreenlet* self, Hub& hub) noexcept {
   in_block(block, in_runtime) = true;  // switches end and start in the hub
 }
 
+// A greenlet goes on, on the carrier that drives its hub now.
+void board(HubGreenlet& self) noexcept {
+  my_carrier = running_hub->carrier();
+  begin_cpu_time(self);
+  my_carrier->set_signal_mask(self.signal_mask);
+}
+
 }  // namespace
 
 HubGreenlet::HubGreenlet(Hub& home, const Place& place, Entry entry)
-    : RawGreenlet(place.low, place.size, place.block, entry), home(&home), stack(place.stack) {
+    : RawGreenlet(place.low, place.size, place.block, entry),
+      home(&home),
+      stack(place.stack),
+      signal_mask((current != nullptr ? *current : Hubs::main_greenlet()).signal_mask) {
   if (place.block != arch::thread_pointer()) introduce(place.block, this, home);
 }
 
@@ -65,9 +77,11 @@ void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
   main.home = this;
   main.id = 1;
   main.solo = false;
+  main.signal_mask = carrier.signal_mask();
+  SignalMasks::add(main.signal_mask);
   current = &main;
   my_carrier = &carrier;
-  running_hub = nullptr;  // in a forked child it may have been another, which is no more
+  waits_natively = false;
   my_turn = begin_turn(&main);
 }
 
@@ -102,15 +116,13 @@ Hub* Hub::make(unsigned index) {
 }
 
 void Hub::restart_after_fork(HubGreenlet& calling) {
-  // The loops' stacks stay where they are, unused: unwinding them would run the parent's hubs. So does what other
-  // kernel threads owned, and may have been changing while fork copied it: only the caller's own hub is in order.
+  // What was made of the parent's hubs stays where it is, unused: unwinding the loops' stacks would run those hubs, and
+  // other kernel threads may have been changing the rest while fork copied it.
   const auto act = on_wake;
   const Mode mode = mode_;
   forget_monitor();
-  forget_solo_waits();
-  forget_watches();
-  if (running_hub != nullptr) running_hub->~Hub();  // before others get the numbers that it closes
-  new (this) Hub(0);                                // first: a hub needs descriptors, a carrier can do without
+  SignalMasks::restart_after_fork();
+  new (this) Hub(0);  // first: a hub needs descriptors, a carrier can do without
   Carrier& carrier = Carriers::restart_after_fork();
   make_loop_greenlet();
   begin_with(calling, carrier);
@@ -138,6 +150,7 @@ void Hub::run_loop() noexcept {
 // What made greenlets ready: other kernel threads, descriptors, deadlines. Waits only if there is nothing else to do.
 void Hub::look() noexcept {
   round_ended_ = Deadline::Clock::now();
+  carrier()->set_signal_mask(SignalMasks::blocked_by_all());
   receive();
   const bool idle = ready_.empty();
   if (idle) {
@@ -213,9 +226,10 @@ void Hub::stop_running(HubGreenlet& self) noexcept {
   RawGreenlet& next = successor();
   if (&next == &self) return;
   begin_run();
+  end_cpu_time(self);
   RawGreenlet::switch_to(self, next);
   current = &self;  // another's meanwhile, where greenlets share a TLS block
-  my_carrier = carrier();
+  board(self);
 }
 
 void Hub::drive(Carrier& by, RawGreenlet& idle, Handover why) noexcept {
@@ -244,17 +258,19 @@ void leave_hub() noexcept {
 }
 
 void go_home() noexcept {
+  end_cpu_time(*current);
   my_carrier->send_home(*current);
   current->solo.store(false, std::memory_order_relaxed);
   running_hub = current->home;
-  my_carrier = running_hub->carrier();
+  board(*current);
 }
 
-void begin_user_code(HubGreenlet& self) noexcept {
+void begin_user_code(HubGreenlet& self) {
   current = &self;
-  my_carrier = running_hub->carrier();
+  board(self);
   leave_hub();
   in_runtime = false;
+  if (has_notice.load()) take_notice();
 }
 
 void end_user_code() noexcept {
@@ -272,19 +288,24 @@ void Hub::adopt(HubGreenlet& fresh) noexcept {
   const Runtime runtime;
   ++alive_;
   fresh.id = Hubs::count_spawn();
+  SignalMasks::add(fresh.signal_mask);
   // A forked child makes its first thread. Where the kernel refuses a monitor, it does without.
   if (!monitor_runs()) start_monitor();
   running_hub == this ? ready_.push_back(fresh) : push_foreign(fresh);
 }
 
-RawGreenlet& Hub::leave_for_ever(HubGreenlet&) noexcept {
+RawGreenlet& Hub::leave_for_ever(HubGreenlet& dying) noexcept {
   --alive_;
+  SignalMasks::remove(dying.signal_mask);
   Hubs::count_death();
   begin_run();
   return successor();
 }
 
-void Hub::wake() noexcept { loop_.wake(); }
+// Not in a forked child that has none: the number of the loop's descriptor may be another's.
+void Hub::wake() noexcept {
+  if (Hubs::count() != 0) loop_.wake();
+}
 
 void Hub::push_foreign(HubGreenlet& greenlet) noexcept {
   inbox_.push(greenlet);

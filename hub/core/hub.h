@@ -44,9 +44,8 @@ class Hub {
   // A further one, number `index` of Hubs. Its first turn is nobody's: offer it to a carrier. Throws like start().
   static Hub* make(unsigned index);
 
-  // In a forked child: starts afresh with the calling greenlet alone, in the same place. The others' stacks are gone
-  // for good, like the threads of a forked process; so are all waits, and all other hubs. Only in a Runtime. Closes the
-  // descriptors of the hub that the caller owns; those of other hubs and of carriers are for whoever knows them.
+  // In a forked child, after Hubs::stay_in_parent(): starts afresh with the calling greenlet alone, in the same place.
+  // Only in a Runtime. Throws like start(), and may then be called again.
   void restart_after_fork(HubGreenlet& calling);
 
   // Any kernel thread: counts a greenlet of this hub, and makes it ready.

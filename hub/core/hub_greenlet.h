@@ -17,6 +17,7 @@ enum class Wake : std::uint8_t {
   woken,        // unpark()
   timed_out,    // the deadline passed
   interrupted,  // what it waited for is gone: a closed descriptor
+  signalled,    // a signal or a cancellation waits for it, notify.h; only if the park hears
 };
 
 using DeadlineHook = boost::intrusive::set_member_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>>;
@@ -44,7 +45,18 @@ class alignas(64) HubGreenlet : public RawGreenlet {
   HubGreenlet(Hub& home, const Place& place, Entry entry);
 
   // The word that wakers and the greenlet compete for; the protocol is in park.h.
-  enum Parking : std::uint32_t { awake, parked, blocked, polling, woken, timed_out, interrupted };
+  // `hears` goes with the first four.
+  enum Parking : std::uint32_t {
+    awake,
+    parked,
+    blocked,
+    polling,
+    woken,
+    timed_out,
+    interrupted,
+    signalled,
+    hears = 16
+  };
 
   std::atomic<std::uint32_t> parking{awake};
   HubGreenlet* next_ready = nullptr;  // RunQueue or Inbox: never on both
@@ -55,6 +67,9 @@ class alignas(64) HubGreenlet : public RawGreenlet {
   DeadlineHook in_deadlines;     // DeadlineQueue::order_
   Stack* const stack = nullptr;  // nullptr: the stack that a kernel thread came with
   std::uint64_t id = 0;          // counts from 1, the main greenlet, in a process
+  std::int64_t cpu_began = -1;   // cpu_time.h: what its kernel thread's clock showed; -1 while it does not run
+  std::atomic<std::int64_t> cpu_used{0};
+  std::uint64_t signal_mask = 0;  // signal_masks.h; inherited from whoever makes it
 
   // See solo.h. Written by the new owner of the hub that it was taken from; the rest by the greenlet itself.
   std::atomic<bool> solo{false};

@@ -12,8 +12,12 @@
 #include "greenlet/fatal.h"
 #include "greenlet/spin_lock.h"
 #include "hub/core/carrier.h"
+#include "hub/core/closing.h"
 #include "hub/core/hub.h"
+#include "hub/core/park.h"
 #include "hub/core/settings.h"
+#include "hub/core/signal_masks.h"
+#include "hub/core/solo.h"
 
 namespace evergreen::core {
 namespace {
@@ -89,13 +93,29 @@ Statistics Hubs::statistics() noexcept {
 HubGreenlet& Hubs::main_greenlet() noexcept { return *first_greenlet.load(); }
 pid_t Hubs::process() noexcept { return own_process.load(std::memory_order_relaxed); }
 
-// Also in a forked child, where all that was counted has stayed in the parent.
 void Hubs::add_first(Hub& hub, HubGreenlet& main) noexcept {
-  new (&make_lock) SpinLock;  // another thread may have held it
   hubs[0] = &hub;
   hub_count = 1;
   wanted = static_cast<unsigned>(std::clamp<std::size_t>(settings().hubs, 1, limit));
-  first_greenlet = &main;
+  begin_process(&main);
+}
+
+// A kernel thread without a greenlet may have forked.
+void Hubs::stay_in_parent() noexcept {
+  new (&make_lock) SpinLock;  // another thread may have held it
+  hub_count = 0;
+  begin_process(current);
+  SignalMasks::restart_after_fork();
+  forget_solo_waits();
+  forget_watches();
+  has_notice.store(false);
+  my_turn = 0;
+  running_hub = nullptr;
+  waits_natively = current != nullptr;
+}
+
+void Hubs::begin_process(HubGreenlet* main) noexcept {
+  first_greenlet = main;
   own_process = getpid();
   alive_now = alive_most = 1;
   spawned_ever = 0;

@@ -33,6 +33,11 @@ class Hubs {
   // The other numbers, summed.
   [[nodiscard]] static Statistics statistics() noexcept;
 
+  // In a forked child: the hubs, carriers, waits and other greenlets are the parent's alone, their stacks gone for good
+  // like the threads of a forked process. The caller's waits are the kernel's, until a hub is restarted for it. The
+  // hubs' descriptors are for whoever knows them to close. Async-signal-safe.
+  static void stay_in_parent() noexcept;
+
   // The greenlet that the process began with, or that forked it; and that process.
   [[nodiscard]] static HubGreenlet& main_greenlet() noexcept;
   [[nodiscard]] static pid_t process() noexcept;
@@ -40,6 +45,7 @@ class Hubs {
  private:
   friend class Hub;
   static void add_first(Hub& hub, HubGreenlet& main) noexcept;
+  static void begin_process(HubGreenlet* main) noexcept;
   static std::uint64_t count_spawn() noexcept;  // returns the new one's id
   static void count_death() noexcept;
 };

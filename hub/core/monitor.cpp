@@ -190,7 +190,6 @@ int start_monitor() noexcept {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  Carriers::remember_mask(before);
   const int error = Carriers::make_thread(watch_all, nullptr, stack_size);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   running = error == 0;

@@ -13,6 +13,7 @@
 namespace evergreen::core {
 
 constinit thread_local HubGreenlet* current = nullptr;
+constinit thread_local bool waits_natively = false;
 
 namespace {
 
@@ -24,6 +25,8 @@ constexpr HubGreenlet::Parking outcome_of(Wake how) {
       return HubGreenlet::timed_out;
     case Wake::interrupted:
       return HubGreenlet::interrupted;
+    case Wake::signalled:
+      return HubGreenlet::signalled;
   }
   __builtin_unreachable();
 }
@@ -40,13 +43,14 @@ HubGreenlet& current_or_thread() {
 Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
   provoke();
   const Runtime runtime;
-  if (self.home == nullptr) return block_thread(self, deadline);
+  if (self.home == nullptr || waits_natively) return block_thread(self, deadline);
+  if (has_notice.load()) unpark(self, Wake::signalled);
   if (stays_solo(self)) {
     if (const auto end = block_solo(self, deadline)) return *end;
   }
   if (running_hub == nullptr) go_home();
   Hub& hub = *self.home;
-  if (begin_park(self, HubGreenlet::parked)) {
+  if (begin_park(self, HubGreenlet::parked) != 0) {
     self.waits_for = why;
     ++hub.statistics().parks;
     if (!deadline.is_never()) {
@@ -62,10 +66,14 @@ Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
 
 void unpark(HubGreenlet& greenlet, Wake how, Order order) noexcept {
   std::uint32_t seen = greenlet.parking.load();
+  bool hears;
   do {
-    if (seen > HubGreenlet::polling) return;  // it has been woken already
+    hears = (seen & HubGreenlet::hears) != 0;
+    if ((seen & ~std::uint32_t{HubGreenlet::hears}) > HubGreenlet::polling) return;  // it has been woken already
+    if (how == Wake::signalled && !hears) return;
   } while (!greenlet.parking.compare_exchange_weak(seen, outcome_of(how)));
   provoke();
+  seen &= ~std::uint32_t{HubGreenlet::hears};
   if (seen == HubGreenlet::awake) return;  // it has not parked yet, and now won't
   if (seen == HubGreenlet::blocked) {
     syscall(SYS_futex, &greenlet.parking, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, nullptr, nullptr, 0);

@@ -10,11 +10,14 @@
 //
 // HubGreenlet::parking is the word they compete for:
 //
-//     awake  --park-->  parked  --unpark, deadline-->  woken | timed_out | interrupted  --park returns-->  awake
-//     awake  --unpark, between 1 and 3-->  woken | interrupted:  park then returns at once
+//     awake  --park-->  parked  --unpark, deadline-->  woken | timed_out | interrupted | signalled
+//                                              --park returns-->  awake
+//     awake  --unpark, between 1 and 3-->  woken | interrupted | signalled:  park then returns at once
 //
 // `parked` is off its stack, on its hub. A plain kernel thread or a solo greenlet (solo.h) is `blocked` in a futex on
-// this word instead, or `polling` descriptors, and may go back to `awake` by itself.
+// this word instead, or `polling` descriptors, and may go back to `awake` by itself. Only a park that was prepared as
+// one that hears can end as `signalled`: the word says so by a bit. What others hold a pointer to until it has ended,
+// as an errand on the greenlet's stack, must not end so.
 //
 // Each arrow is one atomic exchange, so exactly one of several wakers wins, and only the winner of `parked -> ...`
 // makes the greenlet ready: it can't be on a run queue twice. No wake-up is lost, because unpark() before park() is
@@ -22,6 +25,7 @@
 // belong to one hub, such as Descriptors, "the lock" is that only the hub's driver uses them.)
 #pragma once
 
+#include "greenlet/cancellation.h"
 #include "hub/core/hub_greenlet.h"
 #include "hub/core/runtime.h"
 #include "hub/deadline.h"
@@ -32,11 +36,20 @@ namespace evergreen::core {
 // is right on every stack without a call.
 extern constinit thread_local HubGreenlet* current;
 
+// Where the running greenlet's waits are the kernel's, and nothing parks: in a forked child that has made no thread
+// yet, and in a vfork child, which borrows its parent's memory. In the TLS block, too.
+extern constinit thread_local bool waits_natively;
+
 // The running greenlet; for a plain kernel thread an object that stands for it (park() then blocks that thread).
 HubGreenlet& current_or_thread();
 
-// Step 1. Only the running greenlet itself.
-inline void prepare_to_park(HubGreenlet& self) noexcept { self.parking.store(HubGreenlet::awake); }
+// Step 1. Only the running greenlet itself. One that hears signals may end because of one; then step 4 is as after a
+// deadline: still linked, nobody woke it, and a wake-up that came just before has unlinked it.
+//
+// `cancellation`: hears signals too, and does not even begin to wait where a cancellation is pending. For cancellation
+// points: others would never wait.
+enum class Hears : std::uint8_t { nothing, signals, cancellation };
+inline void prepare_to_park(HubGreenlet& self, Hears what = Hears::nothing) noexcept;
 
 // Step 3. Stops the running greenlet (self must be current_or_thread()) until unpark() or until `deadline` has passed;
 // `why` is a literal that names the call. errno is kept. Not on a loop stack.
@@ -47,10 +60,15 @@ Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept;
 enum class Order : bool { last, first };
 void unpark(HubGreenlet& greenlet, Wake how, Order order = Order::last) noexcept;
 
+inline void prepare_to_park(HubGreenlet& self, Hears what) noexcept {
+  self.parking.store(what == Hears::nothing ? HubGreenlet::awake : HubGreenlet::awake | HubGreenlet::hears);
+  if (what == Hears::cancellation && has_cancel_pending()) unpark(self, Wake::signalled);
+}
+
 // Lets every other ready greenlet of this hub run first. For a plain kernel thread: sched_yield(2).
 void yield() noexcept;
 
 // Whether the running code is a greenlet that may park: not hub code, nor a signal handler that interrupted it.
-[[nodiscard]] inline bool can_park() noexcept { return current != nullptr && !in_runtime; }
+[[nodiscard]] inline bool can_park() noexcept { return current != nullptr && !in_runtime && !waits_natively; }
 
 }  // namespace evergreen::core

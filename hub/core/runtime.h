@@ -50,6 +50,10 @@ extern constinit thread_local std::uint64_t my_turn;
 // The carrier that a greenlet was last resumed on: it stays there until it parks on its hub.
 extern constinit thread_local Carrier* my_carrier;
 
+// Something waits for this greenlet, notify.h. Set by others.
+extern constinit thread_local std::atomic<bool> has_notice;
+void take_notice();
+
 void enter_hub() noexcept;
 void leave_hub() noexcept;
 
@@ -61,6 +65,9 @@ void go_home() noexcept;
 //
 // A signal handler may interrupt such a scope and call something that is async-signal-safe by POSIX (sem_post, write).
 // It must neither take a spin lock that the interrupted code holds nor touch a half-changed queue: nested() tells it.
+//
+// At the end of the outermost one the greenlet takes notice: handlers of the program run there, which may throw, as an
+// unwinding by pthread_exit does.
 class Runtime {
  public:
   Runtime() noexcept : nested_(in_runtime) {
@@ -68,10 +75,13 @@ class Runtime {
     std::atomic_signal_fence(std::memory_order_seq_cst);
     if (!nested_ && my_turn != 0) enter_hub();
   }
-  ~Runtime() {
+  ~Runtime() noexcept(false) {
     if (!nested_ && running_hub != nullptr) leave_hub();
     std::atomic_signal_fence(std::memory_order_seq_cst);
     in_runtime = nested_;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (!nested_ && has_notice.load(std::memory_order_relaxed)) [[unlikely]]
+      take_notice();
   }
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
@@ -83,7 +93,7 @@ class Runtime {
 };
 
 // For entry functions: a fresh greenlet starts in the hub, leaves it for its own code, and must end in it.
-void begin_user_code(HubGreenlet& self) noexcept;
+void begin_user_code(HubGreenlet& self);
 void end_user_code() noexcept;
 
 }  // namespace evergreen::core

@@ -60,11 +60,12 @@ bool is_closing_any(std::span<const FdInterest> interests) noexcept {
 }
 
 int poll_until(pollfd* fds, nfds_t count, Deadline deadline) noexcept {
-  if (deadline.is_never()) return ppoll(fds, count, nullptr, nullptr);
+  // Not by libc's ppoll: a cancellation would unwind us.
+  if (deadline.is_never()) return static_cast<int>(syscall(SYS_ppoll, fds, count, nullptr, nullptr, 0));
   const auto left = std::max(deadline.when() - Deadline::Clock::now(), Deadline::Clock::duration::zero());
   const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
-  const timespec time{seconds.count(), (left - seconds).count()};
-  return ppoll(fds, count, &time, nullptr);
+  timespec time{seconds.count(), (left - seconds).count()};
+  return static_cast<int>(syscall(SYS_ppoll, fds, count, &time, nullptr, 0));
 }
 
 // The last entry is the carrier's own.
@@ -77,25 +78,25 @@ void fill(pollfd* fds, std::span<const FdInterest> interests, int kicked) noexce
   *fds = {kicked, POLLIN, 0};
 }
 
-// Nobody woke us: back to awake. False if somebody has just done it.
-bool give_up(HubGreenlet& self, HubGreenlet::Parking how) noexcept {
-  std::uint32_t seen = how;
-  return self.parking.compare_exchange_strong(seen, HubGreenlet::awake);
+// Nobody woke us: from `word` back to awake, hearing as before. False if somebody has just done it.
+bool give_up(HubGreenlet& self, std::uint32_t word) noexcept {
+  return self.parking.compare_exchange_strong(word, word & HubGreenlet::hears);
 }
 
 // Blocks until the greenlet is woken, or until the deadline: then the word is `awake` again, so that whoever wakes it
 // from now on is heard by its next park. Returns whether it was woken.
 bool block_until(HubGreenlet& self, Deadline deadline) noexcept {
-  if (!begin_park(self, HubGreenlet::blocked)) return true;
+  const std::uint32_t word = begin_park(self, HubGreenlet::blocked);
+  if (word == 0) return true;
   const timespec until = deadline.kernel_time();  // not used if it is never
   const int saved = errno;
   bool woken = false;
   do {
     provoke();
-    syscall(SYS_futex, &self.parking, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, HubGreenlet::blocked,
+    syscall(SYS_futex, &self.parking, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, word,
             deadline.is_never() ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
-    woken = self.parking.load() != HubGreenlet::blocked;
-  } while (!woken && !(deadline.has_passed() && give_up(self, HubGreenlet::blocked)));
+    woken = self.parking.load() != word;
+  } while (!woken && !(deadline.has_passed() && give_up(self, word)));
   errno = saved;
   return woken;
 }
@@ -118,12 +119,12 @@ std::optional<Wake> poll_with(HubGreenlet& self, pollfd* fds, std::span<const Fd
   } else if (kicked < 0) {
     ready = 1;
     poll_until(fds, interests.size(), Deadline::in(milliseconds(1)));
-  } else if (begin_park(self, HubGreenlet::polling)) {
+  } else if (const std::uint32_t word = begin_park(self, HubGreenlet::polling)) {
     provoke();
     do {
       ready = poll_until(fds, interests.size() + 1, until);
     } while (ready < 0 && errno == EINTR);
-    give_up(self, HubGreenlet::polling);
+    give_up(self, word);
   }
   wait_count.fetch_sub(1);
   {
@@ -131,7 +132,7 @@ std::optional<Wake> poll_with(HubGreenlet& self, pollfd* fds, std::span<const Fd
     wait.unlink();
   }
   if (kicked >= 0 && fds[interests.size()].revents != 0) my_carrier->take_kick();
-  if (self.parking.load() != HubGreenlet::awake) return take_outcome(self);
+  if ((self.parking.load() & ~std::uint32_t{HubGreenlet::hears}) != HubGreenlet::awake) return take_outcome(self);
   if (ready != 0) return Wake::woken;
   if (deadline.has_passed()) return Wake::timed_out;
   return std::nullopt;
@@ -146,9 +147,10 @@ bool stays_solo(HubGreenlet& self) noexcept {
   return self.short_runs < runs_to_trust && Carriers::plenty();
 }
 
-bool begin_park(HubGreenlet& self, HubGreenlet::Parking how) noexcept {
-  std::uint32_t seen = HubGreenlet::awake;
-  return self.parking.compare_exchange_strong(seen, how);
+std::uint32_t begin_park(HubGreenlet& self, HubGreenlet::Parking how) noexcept {
+  std::uint32_t seen = self.parking.load(std::memory_order_relaxed) & HubGreenlet::hears;  // else it is awake no more
+  const std::uint32_t word = seen | how;
+  return self.parking.compare_exchange_strong(seen, word) ? word : 0;
 }
 
 Wake take_outcome(HubGreenlet& self) noexcept {
@@ -157,6 +159,8 @@ Wake take_outcome(HubGreenlet& self) noexcept {
       return Wake::timed_out;
     case HubGreenlet::interrupted:
       return Wake::interrupted;
+    case HubGreenlet::signalled:
+      return Wake::signalled;
     default:
       return Wake::woken;
   }

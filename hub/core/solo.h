@@ -36,9 +36,9 @@ void interrupt_solo_waits(int fd) noexcept;
 // In a forked child: nobody waits.
 void forget_solo_waits() noexcept;
 
-// The park's two ends, at the word (park.h). Begins it by `how`: parked, blocked or polling; false if somebody has
-// woken the greenlet already. Ends it: returns what the word says, which is then `awake` again.
-[[nodiscard]] bool begin_park(HubGreenlet& self, HubGreenlet::Parking how) noexcept;
+// The park's two ends, at the word (park.h). Begins it by `how`: parked, blocked or polling; returns the word, or 0 if
+// somebody has woken the greenlet already. Ends it: returns what the word says, which is then `awake` again.
+[[nodiscard]] std::uint32_t begin_park(HubGreenlet& self, HubGreenlet::Parking how) noexcept;
 Wake take_outcome(HubGreenlet& self) noexcept;
 
 }  // namespace evergreen::core

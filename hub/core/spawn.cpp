@@ -17,7 +17,9 @@ Stack& take_stack(std::size_t size) {
 
 }  // namespace
 
+// In a Runtime, as no handler may interrupt whoever holds the locks of pools and lists.
 Place take_place(std::size_t size) {
+  const Runtime runtime;
   Stack& stack = take_stack(size);
   const std::uintptr_t block = stack.take_tls_block();
   if (block == 0) {
@@ -34,6 +36,7 @@ Place take_shared_place(std::size_t size) {
 }
 
 void give_place(Stack& stack) noexcept {
+  const Runtime runtime;
   if (stack.is_linked()) remove_live_block(stack);  // it had a block of its own
   StackPool::give(stack);
 }

@@ -11,16 +11,17 @@
 namespace evergreen::core {
 namespace {
 
-Wake sleep_a_little(const char* why, Deadline deadline) noexcept {
-  sleep_until(std::min(deadline, Deadline::in(std::chrono::milliseconds(1))), why);
+Wake sleep_a_little(const char* why, Deadline deadline) {
+  const Wake wake = sleep_until(std::min(deadline, Deadline::in(std::chrono::milliseconds(1))), why);
+  if (wake == Wake::signalled) return wake;
   return deadline.has_passed() ? Wake::timed_out : Wake::woken;
 }
 
-Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const char* why, Deadline deadline) noexcept {
+Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const char* why, Deadline deadline) {
   HubGreenlet& self = *current;
   FdWaiter* const first = waiters;
   bool complete = true;
-  prepare_to_park(self);
+  prepare_to_park(self, Hears::cancellation);
   const Runtime runtime;
   if (stays_solo(self)) {
     if (const auto end = poll_solo(self, interests, deadline)) return *end;
@@ -46,13 +47,13 @@ Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const ch
 
 }  // namespace
 
-Wake wait_fd(int fd, Direction direction, const char* why, Deadline deadline) noexcept {
+Wake wait_fd(int fd, Direction direction, const char* why, Deadline deadline) {
   const FdInterest interest{fd, direction == Direction::read, direction == Direction::write};
   FdWaiter waiter;
   return wait_any({&interest, 1}, &waiter, why, deadline);
 }
 
-Wake wait_any_fd(std::span<const FdInterest> interests, const char* why, Deadline deadline) noexcept {
+Wake wait_any_fd(std::span<const FdInterest> interests, const char* why, Deadline deadline) {
   constexpr std::size_t most_each = 3;
   std::array<FdWaiter, 16> few;
   if (interests.size() * most_each <= few.size()) return wait_any(interests, few.data(), why, deadline);
@@ -61,11 +62,11 @@ Wake wait_any_fd(std::span<const FdInterest> interests, const char* why, Deadlin
   return wait_any(interests, many.get(), why, deadline);
 }
 
-void sleep_until(Deadline deadline, const char* why) noexcept {
+Wake sleep_until(Deadline deadline, const char* why, Hears hears) {
   const Runtime runtime;
   HubGreenlet& self = current_or_thread();
-  prepare_to_park(self);
-  park(self, why, deadline);
+  prepare_to_park(self, hears);
+  return park(self, why, deadline);
 }
 
 }  // namespace evergreen::core

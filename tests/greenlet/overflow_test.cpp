@@ -39,7 +39,7 @@ TEST_CASE("a stack overflow is reported with its greenlet, then kills as always"
   });
   CHECK_FALSE(end.exited);
   CHECK(end.code == SIGSEGV);
-  CHECK(end.errors.find("evergreen: stack overflow in greenlet seventeen: its stack has 128 KiB") == 0);
+  CHECK(end.errors.find("evergreen: stack overflow in greenlet seventeen: its stack has 124 KiB") == 0);
   CHECK(end.errors.find("--stack-size") != std::string::npos);
   CHECK(end.errors.back() == '\n');
 }

@@ -1,4 +1,4 @@
-// Hub::restart_after_fork.
+// Hubs::stay_in_parent and Hub::restart_after_fork.
 #include <unistd.h>
 
 #include <string>
@@ -19,9 +19,10 @@ using core::Wake;
 namespace {
 
 void restart() {
-  const core::Runtime runtime;
   core::HubGreenlet& self = *core::current;
   if (&self != &core::Hubs::main_greenlet()) leave_glibc_lists();
+  core::Hubs::stay_in_parent();
+  const core::Runtime runtime;
   self.home->restart_after_fork(self);
 }
 
@@ -137,11 +138,20 @@ TEST_CASE_METHOD(HubFixture, "a child's child restarts as well", "[fork]") {
   }));
 }
 
-TEST_CASE_METHOD(HubFixture, "the child's hub leaves no descriptor of the parent's open", "[fork]") {
+TEST_CASE_METHOD(HubFixture, "a child without a hub waits in the kernel", "[fork]") {
+  const DescriptorPair pipe = DescriptorPair::pipe();
+  const auto begin_alone = [] {
+    core::Hubs::stay_in_parent();
+    return core::can_park() || core::Hubs::count() != 0 || &core::Hubs::main_greenlet() != core::current ? 1 : 0;
+  };
   require_success(in_child([&] {
-    const std::size_t before = open_descriptors();
-    restart();
-    sleep_for(1ms);
-    return open_descriptors() == before ? 0 : 1;
+    if (begin_alone() != 0) return 1;
+    core::yield();
+    const Deadline deadline = Deadline::in(1ms);
+    return park_until(deadline) == Wake::timed_out && deadline.has_passed() ? 0 : 2;
   }));
+  ChildEnd end{};
+  spawn([&] { end = in_child(begin_alone); });
+  join_all();
+  require_success(end);
 }

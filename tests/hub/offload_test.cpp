@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "greenlet/tls_block.h"
+#include "hub/core/hubs.h"
 #include "tests/hub/offload_support.h"
 #include "tests/support/catch.h"
 #include "tests/support/gate.h"
@@ -102,6 +103,7 @@ TEST_CASE_METHOD(HubFixture, "the child of fork offloads with threads of its own
   CHECK(begun.pass());
   const ChildEnd end = in_child([&] {
     {
+      core::Hubs::stay_in_parent();
       const core::Runtime runtime;
       hub.restart_after_fork(*core::current);
     }

@@ -1,8 +1,8 @@
 // A kernel thread that has been cancelled comes to a call: a cancellation point ends it there, by unwinding our frames,
-// and syscall() does not. C11 makes kernel threads.
+// and syscall() does not. libc's own pthread_create, asked for by name, makes kernel threads.
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
-#include <threads.h>
 
 #include "tests/support/case.h"
 
@@ -15,7 +15,7 @@ struct Call {
 
 static void clean_up(void* call) { ((struct Call*)call)->end = kCleanedUp; }
 
-static int run(void* argument) {
+static void* run(void* argument) {
   struct Call* call = argument;
   pthread_cleanup_push(clean_up, call);
   pthread_cancel(pthread_self());
@@ -23,7 +23,7 @@ static int run(void* argument) {
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
   call->end = kReturned;
   pthread_cleanup_pop(0);
-  return 0;
+  return NULL;
 }
 
 static void* nothing(void* argument) { return argument; }
@@ -31,9 +31,11 @@ static void* nothing(void* argument) { return argument; }
 static int end_of(void (*make)(int fd)) {
   join(start(nothing, NULL));  // from now on there is a hub
   struct Call call = {make, open("/dev/zero", O_RDWR), 0};
-  thrd_t thread;
-  CHECK_EQ(thrd_create(&thread, run, &call), thrd_success);
-  CHECK_EQ(thrd_join(thread, NULL), thrd_success);
+  int (*create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+  *(void**)&create = dlsym(dlopen("libc.so.6", RTLD_LAZY), "pthread_create");
+  pthread_t thread;
+  CHECK_EQ(create(&thread, NULL, run, &call), 0);
+  join(thread);
   return call.end;
 }
 

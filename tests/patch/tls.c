@@ -140,7 +140,10 @@ static void load(struct Loading* loading) {
   CHECK(loading->library);
   *(void**)&loading->address = dlsym(loading->library, "loaded_value");
   *(void**)&loading->array = dlsym(loading->library, "loaded_array");
-  CHECK(loading->address && loading->array);
+  int (*seen)(void);
+  *(void**)&seen = dlsym(loading->library, "loaded_seen");
+  CHECK(loading->address && loading->array && seen);
+  CHECK_EQ(seen(), kInitial + 7);
 }
 
 static void check_loading(const char* name, int loads) {

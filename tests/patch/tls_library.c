@@ -33,6 +33,11 @@ enum { kElements = 4000 };
 static __thread int value MODEL = 42;
 static __thread int array[kElements] MODEL = {0, 1, 2, 3, 4, 5, 6, 7};
 
+static int seen_by_constructor;
+
+__attribute__((constructor)) static void look(void) { seen_by_constructor = value + array[7]; }
+
+int loaded_seen(void) { return seen_by_constructor; }
 int* loaded_value(void) { return &value; }
 int* loaded_array(void) { return array; }
 

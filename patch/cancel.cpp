@@ -1,0 +1,78 @@
+#include "patch/cancel.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include "greenlet/cancellation.h"
+#include "hub/core/notify.h"
+#include "patch/shim.h"
+#include "patch/thread.h"
+
+namespace evergreen::patch {
+namespace {
+
+constexpr int cancel_signal = 32;     // libc's SIGCANCEL, which it lets no program have
+constexpr int kick_code = -0x6576;    // of no kernel: si_code, sigaction(2)
+constexpr std::size_t mask_size = 8;  // the kernel's
+
+using Handler = void (*)(int, siginfo_t*, void*);
+
+// The kernel's struct sigaction.
+struct KernelAction {
+  Handler handler;
+  unsigned long flags;
+  void (*restorer)();
+  std::uint64_t mask;
+};
+
+constinit Handler libc_handler = nullptr;
+
+void kick(pid_t thread, int signal) noexcept {
+  siginfo_t information{};
+  information.si_signo = signal;
+  information.si_code = kick_code;
+  const int saved = errno;
+  real.syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, signal, &information);
+  errno = saved;
+}
+
+void no_kick(pid_t, int) noexcept {}
+
+// Unwinds whatever it has interrupted. In hub code the next cancellation point acts.
+void on_cancel_signal(int signal, siginfo_t* information, void* context) {
+  if (information->si_code != kick_code) return libc_handler(signal, information, context);
+  if (on_greenlet()) cancel_if_asynchronous();
+}
+
+}  // namespace
+
+// libc has installed its handler, and loaded what it unwinds with, when check_glibc() cancelled a scratch block.
+void start_cancellation() noexcept {
+  KernelAction action{};
+  if (real.syscall(SYS_rt_sigaction, cancel_signal, nullptr, &action, mask_size) != 0) return;
+  libc_handler = action.handler;
+  action.handler = on_cancel_signal;
+  action.flags |= SA_NODEFER;  // its kernel thread goes on with others after the unwinding
+  real.syscall(SYS_rt_sigaction, cancel_signal, &action, nullptr, mask_size);
+}
+
+void cancel_if_asynchronous() {
+  if (is_cancelled_at_once()) pthread_testcancel();
+}
+
+}  // namespace evergreen::patch
+
+using namespace evergreen;
+using namespace evergreen::patch;
+
+SHIM int evergreen_pthread_cancel(pthread_t handle) asm("pthread_cancel");
+SHIM int evergreen_pthread_cancel(pthread_t handle) {
+  Thread* thread = started() && !core::in_runtime ? Thread::find(handle) : nullptr;
+  if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_cancel(handle);
+  if (thread == core::current) return real.pthread_cancel(handle);  // acts if it is asynchronous
+  const core::Runtime runtime;
+  const Marked marked = mark_cancelled(handle);
+  if (marked == Marked::ends_already) return 0;
+  core::notify(*thread, marked == Marked::asynchronous ? kick : no_kick, cancel_signal);
+  return 0;
+}

@@ -1,0 +1,14 @@
+// A forked child: one greenlet without a hub, until it makes a thread.
+#pragma once
+
+namespace evergreen::patch {
+
+// In a child that has just been forked past libc's handlers, by _Fork or the bare system call: no more than a signal
+// handler may do. What it would take to make threads may be in any state, as malloc's locks are.
+void begin_raw_child() noexcept;
+
+// For the first pthread_create of such a child, and of one of fork: gives the caller a hub. False where there is
+// nothing to restart; or no memory or descriptor for it (said in a line), and its threads will be kernel threads.
+bool restart_hub() noexcept;
+
+}  // namespace evergreen::patch

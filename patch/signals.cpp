@@ -1,0 +1,323 @@
+#include "patch/signals.h"
+
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#include <cstring>
+
+#include "greenlet/arch_x86_64.h"
+#include "greenlet/static_tls.h"
+#include "hub/core/carrier.h"
+#include "hub/core/hubs.h"
+#include "hub/core/notify.h"
+#include "hub/core/signal_masks.h"
+#include "patch/interruption.h"
+#include "patch/shim.h"
+#include "patch/signal_actions.h"
+#include "patch/signal_stack.h"
+#include "patch/signal_timer.h"
+#include "patch/thread.h"
+
+namespace evergreen::patch {
+
+constinit thread_local HandlerRuns handler_runs{};
+
+namespace {
+
+using core::signal_bit;
+
+constexpr int kick_code = -0x6576;  // of no kernel and no program: si_code, sigaction(2)
+
+bool send_raw(pid_t thread, const siginfo_t& information) noexcept {
+  const int saved = errno;
+  const long result = real.syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, information.si_signo, &information);
+  errno = saved;
+  return result == 0;
+}
+
+// Makes that kernel thread run our handler, which looks what is pending for the greenlet that it has interrupted.
+bool try_kick(pid_t thread, int signal) noexcept {
+  siginfo_t information{};
+  information.si_signo = signal;
+  information.si_code = kick_code;
+  return send_raw(thread, information);
+}
+
+void kick(pid_t thread, int signal) noexcept { try_kick(thread, signal); }  // else at its next way through the hub
+
+Thread& main_one() noexcept { return static_cast<Thread&>(core::Hubs::main_greenlet()); }
+
+Thread& running() noexcept { return static_cast<Thread&>(*core::current); }
+
+bool leaves_open(const core::HubGreenlet& greenlet, int signal) noexcept {
+  return (greenlet.signal_mask & signal_bit(signal)) == 0;
+}
+
+bool is_fault(const siginfo_t& information) noexcept {
+  if (information.si_code <= 0) return false;
+  const int number = information.si_signo;
+  return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL || number == SIGTRAP ||
+         number == SIGSYS;
+}
+
+// Of the kernel thread rather than of the process. The CPU timers go off where the time is spent.
+bool is_of_running(const siginfo_t& information) noexcept {
+  const int number = information.si_signo;
+  return information.si_code == SI_TKILL || is_fault(information) || number == SIGPIPE || number == SIGPROF ||
+         number == SIGVTALRM;
+}
+
+// Precondition: in a Runtime.
+int post(Thread& target, const siginfo_t& information) noexcept {
+  const int number = information.si_signo;
+  if (action_of(number).is_ignored(number) && leaves_open(target, number)) return 0;
+  switch (target.signals.add(information, target.signal_mask)) {
+    case PendingSignals::Added::to_be_told:
+      core::notify(target, kick, number);
+      return 0;
+    case PendingSignals::Added::blocked:
+      return 0;
+    case PendingSignals::Added::no_room:
+      return EAGAIN;
+  }
+  __builtin_unreachable();
+}
+
+// One that is neither the main one nor running here. It stays alive while the list is locked.
+bool post_to_any(const siginfo_t& information) noexcept {
+  return visit_live_blocks(
+      [](const void* owner, const void* argument) {
+        const auto& signal = *static_cast<const siginfo_t*>(argument);
+        auto* thread = static_cast<Thread*>(const_cast<void*>(owner));
+        if (thread == nullptr || !leaves_open(*thread, signal.si_signo)) return false;
+        post(*thread, signal);
+        return true;
+      },
+      &information);
+}
+
+// Precondition: in a Runtime that is not nested, and no handler's: lists are in order, and their locks free.
+void route(const siginfo_t& information) noexcept {
+  const int number = information.si_signo;
+  if (pass_on_timer_signal(information)) return;
+  if (leaves_open(main_one(), number)) {
+    post(main_one(), information);
+  } else if (core::current != nullptr && leaves_open(*core::current, number)) {
+    post(running(), information);
+  } else if (!post_to_any(information)) {
+    // All have just blocked it: so the kernel has it again, until somebody opens it.
+    real.syscall(SYS_rt_sigqueueinfo, getpid(), number, &information);
+  }
+}
+
+// In hub code. Without room the signal goes back to the kernel, which then must not deliver it here again.
+void defer(const siginfo_t& information, ucontext_t& context) noexcept {
+  if (DeferredSignals::push(information)) {
+    core::has_notice.store(true);
+    hub()->wake();
+    return;
+  }
+  sigaddset(&context.uc_sigmask, information.si_signo);
+  core::my_carrier->note_signal_mask(mask_of(context.uc_sigmask));
+  real.syscall(SYS_rt_sigqueueinfo, getpid(), information.si_signo, &information);
+}
+
+// What is pending and open goes to the kernel, as a kick where there is a handler; one for each signal, as the
+// handler's end sees to the next. Precondition: the kernel has it blocked for now: so it delivers all in the order in
+// which it always does.
+void kick_self(Thread& self, std::uint64_t open) noexcept {
+  const pid_t thread = arch::kernel_thread_id();
+  for (std::uint64_t left = self.signals.all() & open; left != 0; left &= left - 1) {
+    const int number = __builtin_ctzll(left) + 1;
+    const SignalAction action = action_of(number);
+    siginfo_t information;
+    if (action.is_handler()) {
+      if (!try_kick(thread, number)) core::has_notice.store(true);
+    } else if (self.signals.take(signal_bit(number), information) && !action.is_ignored(number)) {
+      send_raw(thread, information);
+    }
+  }
+}
+
+// The kernel's mask of the running greenlet's carrier. Not in a Runtime: handlers run in it.
+void let_in(std::uint64_t mask) noexcept(false) {
+  core::my_carrier->note_signal_mask(mask);
+  real.syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sizeof mask);
+}
+
+// Whose waits are the kernel's, its signals are too.
+void give_back_deferred_signals() noexcept {
+  siginfo_t information;
+  while (DeferredSignals::pop(information)) send_raw(arch::kernel_thread_id(), information);
+}
+
+void take_signals() {
+  if (core::waits_natively) return give_back_deferred_signals();
+  {
+    const core::Runtime runtime;
+    route_deferred_signals();
+  }
+  if (core::current == nullptr) return;
+  Thread& self = running();
+  const std::uint64_t open = ~self.signal_mask;
+  std::uint64_t before;
+  {
+    const core::Runtime runtime;
+    if ((self.signals.all() & open) == 0) return;
+    before = core::my_carrier->signal_mask();
+    core::my_carrier->set_signal_mask(core::all_signals);
+    kick_self(self, open);
+  }
+  let_in(before);
+}
+
+struct HandlerCall {
+  void* handler;
+  siginfo_t& information;
+  ucontext_t& context;
+
+  static void run(void* self) {
+    auto& call = *static_cast<HandlerCall*>(self);
+    const auto handler = reinterpret_cast<void (*)(int, siginfo_t*, void*)>(call.handler);
+    handler(call.information.si_signo, &call.information, &call.context);
+  }
+};
+
+// Calls the program's handler. The kernel has blocked what it has to meanwhile, and will set the mask in `context` when
+// we return: on whichever carrier that is, if the handler parks.
+void run_handler(siginfo_t& information, ucontext_t& context) {
+  const int number = information.si_signo;
+  const SignalAction action = action_of(number);
+  if (!action.is_handler()) return;  // changed meanwhile
+  Thread* self = core::current != nullptr && !core::in_runtime ? &running() : nullptr;
+  const std::uint64_t kernels = mask_of(context.uc_sigmask), before = self != nullptr ? self->signal_mask : 0;
+  if ((action.flags & static_cast<int>(SA_RESETHAND)) != 0) reset_action(number);
+  if (self != nullptr) {
+    const core::Runtime runtime;
+    const std::uint64_t mask = self->signal_mask | blocked_in_handler(number);
+    core::SignalMasks::note_change(*self, mask);
+    core::my_carrier->note_signal_mask(mask);
+  }
+  ++handler_runs.all;
+  if ((action.flags & SA_RESTART) == 0) ++handler_runs.interrupting;
+  HandlerCall call{action.handler, information, context};
+  if (self == nullptr) return call.run(&call);
+  const core::Carrier* const carrier = core::my_carrier;
+  call_handler(*self, (action.flags & SA_ONSTACK) != 0, HandlerCall::run, &call);
+  // Where it returns to another kernel thread, that keeps its own.
+  if (core::my_carrier != carrier) real.sigaltstack(nullptr, &context.uc_stack);
+  const KeepErrno keep;
+  const core::Runtime runtime;
+  const std::uint64_t wanted = mask_of(context.uc_sigmask);
+  const std::uint64_t after = (wanted == kernels ? before : wanted) & core::all_signals;  // the handler may change it
+  const std::uint64_t pending = self->signals.during([&] { core::SignalMasks::note_change(*self, after); }) & ~after;
+  core::my_carrier->note_signal_mask(wanted & core::all_signals);
+  if (pending != 0) kick_self(*self, pending);
+  keep(0);
+}
+
+// The kernel's handler of all signals for which the program has one.
+void on_signal(int number, siginfo_t* information, void* raw_context) {
+  auto& context = *static_cast<ucontext_t*>(raw_context);
+  const int saved = errno;
+  const bool is_kick = information->si_code == kick_code;
+  const bool is_childs = getpid() != core::Hubs::process();  // of vfork: it has our memory
+  const bool is_foreign = core::current == nullptr && !core::in_runtime;
+  if (is_childs || is_foreign || is_fault(*information)) {
+    if (!is_kick) run_handler(*information, context);
+    return;
+  }
+  if (core::in_runtime) {
+    is_kick ? core::has_notice.store(true) : defer(*information, context);
+    errno = saved;
+    return;
+  }
+  if (is_kick) {
+    const core::Runtime runtime;
+    if (!running().signals.take(signal_bit(number), *information)) return;
+  } else if (pass_on_timer_signal(*information)) {
+    errno = saved;
+    return;
+  } else if (!is_of_running(*information) && core::current != &main_one() && leaves_open(main_one(), number)) {
+    const core::Runtime runtime;
+    post(main_one(), *information);
+    errno = saved;
+    return;
+  }
+  errno = saved;
+  run_handler(*information, context);
+}
+
+}  // namespace
+
+void route_deferred_signals() noexcept {
+  siginfo_t information;
+  while (DeferredSignals::pop(information)) route(information);
+}
+
+void start_signals() noexcept {
+  learn_handler_stack(main_thread());
+  core::on_notice = take_signals;
+  adopt_actions(on_signal);
+}
+
+int send_signal(Thread& target, const siginfo_t& information) noexcept {
+  const core::Runtime runtime;
+  return post(target, information);
+}
+
+bool send_to_process(const siginfo_t& information) noexcept {
+  const int number = information.si_signo;
+  if (!on_greenlet() || !action_of(number).is_handler()) return false;
+  const core::Runtime runtime;
+  if ((core::SignalMasks::blocked_by_all() & signal_bit(number)) != 0) return false;
+  route(information);
+  return true;
+}
+
+siginfo_t information_of(int signal, int code) noexcept {
+  siginfo_t information{};
+  information.si_signo = signal;
+  information.si_code = code;
+  information.si_pid = getpid();
+  information.si_uid = getuid();
+  return information;
+}
+
+void change_signal_mask(std::uint64_t mask) {
+  if (core::in_runtime || core::current == nullptr) return;
+  Thread& self = running();
+  mask &= core::all_signals;
+  {
+    const core::Runtime runtime;
+    core::SignalMasks::change(self, self.signal_mask | mask);
+    const std::uint64_t pending = self.signals.during([&] { core::SignalMasks::note_change(self, mask); });
+    if ((pending & ~mask) != 0) kick_self(self, ~mask);
+  }
+  let_in(mask);
+}
+
+TemporarySignalMask::TemporarySignalMask(const sigset_t* mask) : changed_(mask != nullptr && on_greenlet()) {
+  if (!changed_) return;
+  before_ = running().signal_mask;
+  change_signal_mask(mask_of(*mask));
+}
+
+TemporarySignalMask::~TemporarySignalMask() noexcept(false) {
+  if (changed_) change_signal_mask(before_);
+}
+
+std::uint64_t mask_of(const sigset_t& set) noexcept {
+  std::uint64_t mask;
+  std::memcpy(&mask, &set, sizeof mask);
+  return mask;
+}
+
+sigset_t set_of(std::uint64_t mask) noexcept {
+  sigset_t set;
+  sigemptyset(&set);
+  std::memcpy(&set, &mask, sizeof mask);
+  return set;
+}
+
+}  // namespace evergreen::patch

@@ -1,0 +1,66 @@
+// Signals on greenlets: whose a signal is, and how it gets there.
+//
+//   - A synchronous fault, SIGPIPE, and what a greenlet has raised itself is the running greenlet's.
+//   - A signal of the process goes to the main greenlet; if that blocks it, to the running one; if that does, too, to
+//     any other that leaves it open. What all block the kernel keeps (core/signal_masks.h).
+//
+// Handlers run in the greenlet's own code, asynchronously, on its own stack, from the kernel: with the context, mask
+// and flags that the program asked for. A signal for a greenlet that does not run right there waits in its
+// PendingSignals; when the greenlet takes notice (core/notify.h) it kicks itself: sends itself that signal, for the
+// kernel to call our handler, which finds what is pending and calls the program's. A kick that finds nothing, because
+// another greenlet runs there by now, does nothing.
+//
+// Our handler may have interrupted hub code, or the loop. There it only keeps the signal (DeferredSignals) for whoever
+// leaves hub code next.
+#pragma once
+
+#include <signal.h>
+
+#include <cstdint>
+
+namespace evergreen::patch {
+
+class Thread;
+
+// Once, when the hub starts, on the thread that starts it.
+void start_signals() noexcept;
+
+// On the loop's stack, when it was woken: sees to what came while hub code ran.
+void route_deferred_signals() noexcept;
+
+// To one greenlet. Returns 0, or EAGAIN where too many are pending. Any kernel thread, not in a Runtime. Precondition:
+// `target` does not die meanwhile.
+int send_signal(Thread& target, const siginfo_t& information) noexcept;
+
+// To the process. False: nobody leaves it open, or it is not for handlers, and the kernel is to have it.
+bool send_to_process(const siginfo_t& information) noexcept;
+
+// To the greenlet with the number that gettid() gives. Returns 0 or an errno value; -1 if it is no greenlet's. Without
+// `information` as tgkill.
+int send_by_id(pid_t id, int signal, const siginfo_t* information) noexcept;
+
+// What a signal by kill, pthread_kill ... says of its sender.
+siginfo_t information_of(int signal, int code) noexcept;
+
+// Gives the running greenlet another mask: pending signals that it now leaves open are delivered before it returns.
+// In the greenlet's own code; in hub code it does nothing.
+void change_signal_mask(std::uint64_t mask);
+
+// A mask for a while: what is pending behind it is delivered at once. In the greenlet's own code.
+class TemporarySignalMask {
+ public:
+  explicit TemporarySignalMask(const sigset_t* mask);  // nullptr: no change
+  ~TemporarySignalMask() noexcept(false);
+  TemporarySignalMask(const TemporarySignalMask&) = delete;
+  TemporarySignalMask& operator=(const TemporarySignalMask&) = delete;
+
+ private:
+  const bool changed_;
+  std::uint64_t before_ = 0;
+};
+
+// libc's sets and the kernel's.
+std::uint64_t mask_of(const sigset_t& set) noexcept;
+sigset_t set_of(std::uint64_t mask) noexcept;
+
+}  // namespace evergreen::patch
