@@ -7,7 +7,9 @@
 // The state changes by locked instructions. With PLAIN_UNLOCK a giver's store waits in its store buffer instead, while
 // its later loads pass it, as on x86-TSO.
 //
-// Checked: never more holders than tokens; everybody gets one and ends, or its deadline passes.
+// With SIGNALS a handler may run where a park has ended by a signal, and end the call, or the thread.
+//
+// Checked: never more holders than tokens; everybody gets one and ends, or its deadline passes, or a signal ends it.
 #ifndef THREADS
 #define THREADS 3
 #endif
@@ -18,7 +20,7 @@
 #define ROUNDS 1
 #endif
 
-mtype = { awake, parked, woken, timed_out };
+mtype = { awake, parked, woken, timed_out, signalled };
 mtype parking[THREADS];
 #ifdef POSTED
 #define AT_FIRST 0
@@ -113,6 +115,9 @@ proctype Thread(byte me) {
 #ifdef DEADLINES
       :: atomic { me == 0 && parking[me] == parked -> parking[me] = timed_out } // only 0 has one
 #endif
+#ifdef SIGNALS
+      :: atomic { me == 0 && parking[me] == parked -> parking[me] = signalled } // only 0 gets one, that ends the call
+#endif
       fi;
       remove();
 #ifdef TIMED_OUT_FORGETS_WAKE
@@ -122,6 +127,14 @@ proctype Thread(byte me) {
       :: parking[me] == timed_out && was_linked -> // its deadline has passed: once more, and no more
         attempt();
         if :: mine -> break :: else -> goto next fi
+      :: parking[me] == signalled && was_linked -> goto next // EINTR, or its handler ends the thread
+#ifndef SIGNAL_FORGETS_WAKE
+      :: !was_linked -> // a wake-up is used at once, before handlers run
+        attempt();
+        if :: mine -> break :: else fi
+#else
+      :: parking[me] == signalled && !was_linked -> goto next
+#endif
       :: else
       fi
     od;
