@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "greenlet/arch_x86_64.h"
+#include "patch/fork.h"
 #include "patch/shim.h"
 #include "patch/thread.h"
 #include "patch/user_memory.h"
@@ -59,7 +60,8 @@ using namespace evergreen::patch;
 
 SHIM int sigaltstack(const stack_t* wanted, stack_t* before) noexcept {
   const bool readable = wanted == nullptr || (started() && is_readable(wanted, sizeof *wanted));
-  if (!on_greenlet() || !readable) return real.sigaltstack(wanted, before);
+  const bool is_own = core::current != nullptr && !core::in_runtime && !is_vfork_child();
+  if (!is_own || !readable) return real.sigaltstack(wanted, before);
   stack_t& own = static_cast<Thread*>(core::current)->handler_stack;
   const stack_t told = as_told(own);
   if (wanted != nullptr) {

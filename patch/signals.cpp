@@ -188,12 +188,11 @@ struct HandlerCall {
 void run_handler(siginfo_t& information, ucontext_t& context) {
   const int number = information.si_signo;
   const SignalAction action = action_of(number);
+  Thread* self = on_greenlet() ? &running() : nullptr;
   if (!action.is_handler()) {  // changed meanwhile
-    if (core::my_carrier != nullptr)
-      core::my_carrier->note_signal_mask(mask_of(context.uc_sigmask) & core::all_signals);
+    if (self != nullptr) core::my_carrier->note_signal_mask(mask_of(context.uc_sigmask) & core::all_signals);
     return;
   }
-  Thread* self = core::current != nullptr && !core::in_runtime ? &running() : nullptr;
   const std::uint64_t kernels = mask_of(context.uc_sigmask), before = self != nullptr ? self->signal_mask : 0;
   if ((action.flags & static_cast<int>(SA_RESETHAND)) != 0) reset_action(number);
   if (self != nullptr) {
@@ -205,9 +204,10 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   ++handler_runs.all;
   if ((action.flags & SA_RESTART) == 0) ++handler_runs.interrupting;
   HandlerCall call{action.handler, information, context};
-  if (self == nullptr) return call.run(&call);
+  if (core::current == nullptr || core::in_runtime) return call.run(&call);
   const core::Carrier* const carrier = core::my_carrier;
-  call_handler(*self, (action.flags & SA_ONSTACK) != 0, HandlerCall::run, &call);
+  call_handler(running(), (action.flags & SA_ONSTACK) != 0, HandlerCall::run, &call);
+  if (self == nullptr || core::waits_natively) return;  // or it has forked, and is the child
   // Where it returns to another kernel thread, that keeps its own.
   if (core::my_carrier != carrier) real.sigaltstack(nullptr, &context.uc_stack);
   const KeepErrno keep;
