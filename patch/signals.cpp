@@ -188,8 +188,11 @@ struct HandlerCall {
 void run_handler(siginfo_t& information, ucontext_t& context) {
   const int number = information.si_signo;
   const SignalAction action = action_of(number);
-  if (!action.is_handler()) return;  // changed meanwhile
   Thread* self = on_greenlet() ? &running() : nullptr;
+  if (!action.is_handler()) {  // changed meanwhile
+    if (self != nullptr) core::my_carrier->note_signal_mask(mask_of(context.uc_sigmask) & core::all_signals);
+    return;
+  }
   const std::uint64_t kernels = mask_of(context.uc_sigmask), before = self != nullptr ? self->signal_mask : 0;
   if ((action.flags & static_cast<int>(SA_RESETHAND)) != 0) reset_action(number);
   if (self != nullptr) {
@@ -236,6 +239,8 @@ void on_signal(int number, siginfo_t* information, void* raw_context) {
   if (is_kick) {
     const core::Runtime runtime;
     if (!running().signals.take(signal_bit(number), *information)) return;
+    // What comes now waits for this one's handler: the kernel has it blocked, and so it must stay when notice is taken.
+    core::my_carrier->note_signal_mask(core::my_carrier->signal_mask() | blocked_in_handler(number));
   } else if (pass_on_timer_signal(*information)) {
     errno = saved;
     return;
