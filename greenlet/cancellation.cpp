@@ -8,7 +8,7 @@
 namespace evergreen {
 namespace {
 
-// nptl's bits, the same since there is an NPTL; check_glibc() looks at the first four.
+// nptl's bits, the same since there is an NPTL; check_glibc() looks at the first two.
 enum : int { disabled = 1, asynchronous = 2, cancelling = 4, cancelled = 8, exiting = 16, terminated = 32 };
 
 std::atomic_ref<int> word_of(std::uintptr_t block) noexcept {
@@ -34,8 +34,8 @@ bool is_cancelled_at_once() noexcept {
   return (own_word() & (disabled | asynchronous | cancelled | exiting | terminated)) == (asynchronous | cancelled);
 }
 
-void mark_ending() noexcept { word_of(arch::thread_pointer()).fetch_or(exiting); }
+void unmark_cancelled() noexcept { word_of(arch::thread_pointer()).fetch_and(~(cancelling | cancelled)); }
 
-bool is_ending() noexcept { return (own_word() & exiting) != 0; }
+void mark_ending() noexcept { word_of(arch::thread_pointer()).fetch_or(exiting); }
 
 }  // namespace evergreen

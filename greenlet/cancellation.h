@@ -19,8 +19,10 @@ Marked mark_cancelled(std::uintptr_t block) noexcept;
 [[nodiscard]] bool has_cancel_pending() noexcept;
 [[nodiscard]] bool is_cancelled_at_once() noexcept;
 
-// The running thread has come to its end, and is not cancelled any more; whether it has.
+// The running thread, which has cancelled itself, has not.
+void unmark_cancelled() noexcept;
+
+// The running thread has come to its end, and is not cancelled any more.
 void mark_ending() noexcept;
-[[nodiscard]] bool is_ending() noexcept;
 
 }  // namespace evergreen

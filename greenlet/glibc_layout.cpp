@@ -161,15 +161,13 @@ const char* check_running_thread() {
   return find_resolver_state(self);
 }
 
-// The bits that cancellation.cpp knows. The first cancellation of a process also makes glibc install its handler, and
-// load what unwinds.
+// The bits that cancellation.cpp knows.
 bool can_be_cancelled(std::uintptr_t self) {
   const auto is = [self](int bits) {
     return at<int>(self, static_cast<std::ptrdiff_t>(layout.cancel_handling)) == bits;
   };
   if (!is(0) || pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr) != 0 || !is(1)) return false;
-  if (pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, nullptr) != 0 || !is(3)) return false;
-  return pthread_cancel(pthread_self()) == 0 && is(15);
+  return pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, nullptr) == 0 && is(3);
 }
 
 // Does without: only constructors that dlopen runs need it.

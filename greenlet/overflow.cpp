@@ -53,11 +53,12 @@ AlternateStack::~AlternateStack() {
 }
 
 void report_stack_overflows(void (*describe)(const void*, char*, unsigned long) noexcept) {
+  // For a handler of the program's, too. Never destroyed: exit handlers still run on it.
+  static auto* const main_threads = new AlternateStack;
+  static_cast<void>(main_threads);
   struct sigaction now {};
   const bool none = sigaction(SIGSEGV, nullptr, &now) == 0 && now.sa_handler == SIG_DFL;
   if (!none) return;
-  static auto* const main_threads = new AlternateStack;  // never destroyed: exit handlers still run on it
-  static_cast<void>(main_threads);
   describe_owner = describe;
   struct sigaction ours {};
   ours.sa_sigaction = on_fault;

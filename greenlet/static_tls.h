@@ -10,7 +10,7 @@ void add_live_block(Stack& stack) noexcept;
 void remove_live_block(Stack& stack) noexcept;
 
 // In a forked child: all but `own`, which may be nullptr, have stayed in the parent. Async-signal-safe.
-void forget_live_blocks(Stack* own) noexcept;
+[[gnu::noplt]] void forget_live_blocks(Stack* own) noexcept;
 
 // The one with the thread id `id`, or nullptr. Looks at all. From any kernel thread, not from a signal handler.
 Stack* find_live_block(int id) noexcept;

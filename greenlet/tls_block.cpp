@@ -141,6 +141,14 @@ bool renew_tls_block(std::uintptr_t block) {
   return true;
 }
 
+bool give_key_value(std::uintptr_t block, unsigned key, void* value) noexcept {
+  KeyValue*& values = key_values(block)[key / keys_per_array];
+  if (values == nullptr) values = static_cast<KeyValue*>(std::calloc(keys_per_array, sizeof(KeyValue)));
+  if (values == nullptr) return false;
+  values[key % keys_per_array] = {glibc().keys[key].sequence, value};
+  return true;
+}
+
 void enter_tls_block() {
   glibc().init_ctype();
   errno = h_errno = 0;  // libc's TLS is not imaged again

@@ -30,6 +30,9 @@ inline void run_thread_destructors() {
   run_thread_destructors(keys_begun);
 }
 
+// What pthread_setspecific does, for the thread with that block. Returns false where memory is short.
+bool give_key_value(std::uintptr_t block, unsigned key, void* value) noexcept;
+
 // Sets up what glibc wants of the running code's block before anything else: call first on a new stack.
 void enter_tls_block();
 
@@ -49,7 +52,7 @@ class ListedBlock {
 
 // In a forked child, on the block that called fork: glibc has put that block on its list of threads, where it must not
 // stay, because we reuse it without telling.
-void leave_glibc_lists() noexcept;
+[[gnu::noplt]] void leave_glibc_lists() noexcept;
 
 // Starts to count thread ids from a random place: processes that share a mutex must not have the same ones. Once at
 // start, and in a forked child.

@@ -14,6 +14,7 @@
 #include "patch/fd_traits.h"
 #include "patch/interruption.h"
 #include "patch/shim.h"
+#include "patch/signals.h"
 
 namespace evergreen::patch {
 
@@ -157,6 +158,7 @@ extern constinit std::atomic<bool> sends_may_open;
 // it took counts, and no second SIGPIPE is raised. What opens the connection waits until that is open.
 template <class Size, class Attempt>
 ssize_t transmit(int fd, const FdTraits& traits, Size size, const char* why, Attempt attempt) {
+  const BrokenPipe scope;
   if (traits.nonblocking && is_private(fd)) return attempt(0, 0);
   const KeepErrno keep;
   Wait wait(fd, traits, Direction::write, why);

@@ -44,10 +44,21 @@ void on_cancel_signal(int signal, siginfo_t* information, void* context) {
   if (on_greenlet()) cancel_if_asynchronous();
 }
 
+// libc installs its handler, and loads what it unwinds with, when the first thread is cancelled: so this one is, while
+// nothing comes of it. libc then takes the process for one of several threads, which it soon is.
+void make_libc_ready() noexcept {
+  if (has_cancel_pending()) return;  // it was cancelled before
+  int before = 0;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+  real.pthread_cancel(pthread_self());
+  unmark_cancelled();
+  pthread_setcancelstate(before, nullptr);
+}
+
 }  // namespace
 
-// libc has installed its handler, and loaded what it unwinds with, when check_glibc() cancelled a scratch block.
 void start_cancellation() noexcept {
+  make_libc_ready();
   KernelAction action{};
   if (real.syscall(SYS_rt_sigaction, cancel_signal, nullptr, &action, mask_size) != 0) return;
   libc_handler = action.handler;
@@ -69,6 +80,7 @@ SHIM int evergreen_pthread_cancel(pthread_t handle) asm("pthread_cancel");
 SHIM int evergreen_pthread_cancel(pthread_t handle) {
   Thread* thread = started() && !core::in_runtime ? Thread::find(handle) : nullptr;
   if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_cancel(handle);
+  if (thread == &main_thread()) prepare_end_of_main();
   if (thread == core::current) return real.pthread_cancel(handle);  // acts if it is asynchronous
   const core::Runtime runtime;
   const Marked marked = mark_cancelled(handle);

@@ -62,18 +62,17 @@ void in_forking_parent() {
 void begin_child() noexcept {
   note_shared();
   if (!started()) return;
+  const bool was_first = core::current == nullptr || core::current == &core::Hubs::main_greenlet();
   release_locks();
   core::Hubs::stay_in_parent();
   forget_live_blocks(core::current != nullptr ? core::current->stack : nullptr);
   forget_sleepers();
-  forget_signals();
+  forget_deferred_signals();
   forget_timers();
   close_guarded_descriptors();
   forget_main_exit();
-  if (core::current == nullptr) return;
-  auto& self = static_cast<Thread&>(*core::current);
-  self.forget_joiner();
-  new (&self.signals) PendingSignals;
+  if (core::current != nullptr) static_cast<Thread&>(*core::current).forget_joiner();
+  if (!was_first) give_process_own_name();
 }
 
 void begin_forked_child() {
@@ -89,23 +88,23 @@ void begin_forked_child() {
 // Locks: last before the fork, first after it. The program's own handlers wait for locks, and others must run then.
 [[gnu::constructor]] void watch_forks() { pthread_atfork(before_fork, in_forking_parent, begin_forked_child); }
 
-// Whether the running code is a child's that has left its hub in the parent; not a vfork child's, in our memory.
-bool has_left_hub() noexcept {
-  return core::current != nullptr && core::waits_natively && !core::in_runtime && getpid() == core::Hubs::process();
-}
-
 }  // namespace
 
 void begin_raw_child() noexcept { begin_child(); }
 
+bool is_vfork_child() noexcept { return core::waits_natively && getpid() != core::Hubs::process(); }
+
 bool restart_hub() noexcept {
-  if (!started() || !has_left_hub()) return false;
+  const bool has_left_hub = started() && core::current != nullptr && core::waits_natively && !core::in_runtime;
+  if (!has_left_hub || is_vfork_child()) return false;
   const int saved = errno;
   bool made = true;
   try {
     const core::Runtime runtime;
     draw_thread_ids();
     make_wait_table();
+    forget_pending_signals();
+    new (&static_cast<Thread&>(*core::current).signals) PendingSignals;
     hub()->restart_after_fork(*core::current);
   } catch (const std::exception& error) {
     report("the threads of a forked child stay kernel threads: %s", error.what());

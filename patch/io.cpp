@@ -7,6 +7,7 @@
 
 #include "patch/blocking.h"
 #include "patch/offload.h"
+#include "patch/signals.h"
 #include "patch/uncancelled.h"
 #include "patch/user_memory.h"
 
@@ -97,6 +98,7 @@ ssize_t read_any(int fd, void* buffer, size_t size, const void* caller) {
 }
 
 ssize_t write_any(int fd, const void* buffer, size_t size, const void* caller) {
+  const BrokenPipe scope;
   if (is_beyond_memory(buffer, size)) return real.write(fd, buffer, size);
   size = std::min<std::size_t>(size, 0x7ffff000);  // as much as the kernel takes at once
   const FdTraits traits = traits_of(fd);
@@ -145,6 +147,7 @@ ssize_t readv_any(int fd, const iovec* list, int count, int flags, const void* c
 }
 
 ssize_t writev_any(int fd, const iovec* list, int count, int flags, const void* caller) {
+  const BrokenPipe scope;
   const FdTraits traits = traits_of(fd);
   const auto length = static_cast<std::size_t>(count);
   const auto size = [&] { return total_size(list, length); };

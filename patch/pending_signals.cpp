@@ -182,12 +182,12 @@ bool DeferredSignals::pop(siginfo_t& information) noexcept {
   return false;
 }
 
-void forget_signals() noexcept {
-  new (&nodes) Nodes;
-  for (Slot& slot : slots) {
-    if (slot.state != Slot::free) slot.state = Slot::free;  // the page need not be copied for the child
-  }
-  waiting = 0;
+void forget_deferred_signals() noexcept {
+  if (tickets.load() == 0) return;  // the page need not be copied for the child
+  for (Slot& slot : slots) slot.state = Slot::free;
+  tickets = waiting = 0;
 }
+
+void forget_pending_signals() noexcept { new (&nodes) Nodes; }
 
 }  // namespace evergreen::patch

@@ -69,7 +69,8 @@ class DeferredSignals {
   static bool pop(siginfo_t& information) noexcept;
 };
 
-// In a forked child: nothing is on its way.
-void forget_signals() noexcept;
+// In a forked child nothing is on its way: the first at once (async-signal-safe), the second before it has a hub again.
+void forget_deferred_signals() noexcept;
+void forget_pending_signals() noexcept;
 
 }  // namespace evergreen::patch

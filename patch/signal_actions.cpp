@@ -4,8 +4,8 @@
 #include <atomic>
 #include <cstring>
 
-#include "hub/core/hubs.h"
 #include "hub/core/signal_masks.h"
+#include "patch/fork.h"
 #include "patch/shim.h"
 #include "patch/signal_discard.h"
 
@@ -87,9 +87,6 @@ int ask(int signal, struct sigaction* now) noexcept {
   *now = kernels;
   return 0;
 }
-
-// It has our memory, but the kernel keeps its actions apart.
-bool is_vfork_child() noexcept { return core::waits_natively && getpid() != core::Hubs::process(); }
 
 int change_in_vfork_child(int signal, const struct sigaction* wanted, struct sigaction* before) noexcept {
   struct sigaction kernels {};

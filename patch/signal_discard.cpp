@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 
 #include "greenlet/static_tls.h"
+#include "hub/core/hubs.h"
 #include "hub/core/signal_masks.h"
 #include "patch/shim.h"
 #include "patch/thread.h"
@@ -17,7 +18,7 @@ constexpr std::uint64_t stops = signal_bit(SIGTSTP) | signal_bit(SIGTTIN) | sign
 
 // In a Runtime.
 void discard(std::uint64_t set) noexcept {
-  main_thread().signals.discard(set);
+  static_cast<Thread&>(core::Hubs::main_greenlet()).signals.discard(set);
   visit_live_blocks(
       [](const void* owner, const void* argument) {
         auto* thread = static_cast<Thread*>(const_cast<void*>(owner));

@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <signal.h>
+#include <ucontext.h>
 
 #include "hub/core/signal_masks.h"
 #include "patch/shim.h"
@@ -58,6 +59,18 @@ SHIM int evergreen_pthread_sigmask(int how, const sigset_t* set, sigset_t* befor
   if (!on_greenlet() || !is_readable_set(set)) return real.pthread_sigmask(how, set, before);
   const KeepErrno keep;
   return keep(change_mask(how, set, before));
+}
+
+// libc's own code sets the mask of the context that goes on. With what the context itself returns to (uc_link) it does
+// so past us: where that has another mask our record is behind until the next change.
+SHIM int setcontext(const ucontext_t* next) noexcept {
+  if (on_greenlet()) expect_signal_mask(mask_of(next->uc_sigmask));
+  return real.setcontext(next);
+}
+
+SHIM int swapcontext(ucontext_t* before, const ucontext_t* next) noexcept {
+  if (on_greenlet()) expect_signal_mask(mask_of(next->uc_sigmask));
+  return real.swapcontext(before, next);
 }
 
 SHIM int evergreen_sigprocmask(int how, const sigset_t* set, sigset_t* before) asm("sigprocmask");

@@ -16,6 +16,6 @@ class Thread;
 void learn_handler_stack(Thread& main) noexcept;
 
 // Calls function(argument); on the thread's alternate stack if `wanted`, and it has one and is not on it already.
-void call_handler(const Thread& self, bool wanted, void (*function)(void*), void* argument);
+void call_handler(Thread& self, bool wanted, void (*function)(void*), void* argument);
 
 }  // namespace evergreen::patch

@@ -5,6 +5,7 @@
 
 #include "greenlet/static_tls.h"
 #include "greenlet/tls_block.h"
+#include "hub/core/hubs.h"
 #include "patch/shim.h"
 #include "patch/signals.h"
 #include "patch/thread.h"
@@ -77,7 +78,7 @@ bool pass_on_timer_signal(const siginfo_t& information) noexcept {
   const core::Runtime runtime;
   if (!runtime.nested() && core::current != nullptr && thread == gettid()) return false;
   if (thread == getpid()) {
-    send_signal(main_thread(), information);
+    send_signal(static_cast<Thread&>(core::Hubs::main_greenlet()), information);
   } else {
     const Sending sending{thread, information};
     visit_live_blocks(send_if_it_is, &sending);

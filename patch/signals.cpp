@@ -189,7 +189,7 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   const int number = information.si_signo;
   const SignalAction action = action_of(number);
   if (!action.is_handler()) return;  // changed meanwhile
-  Thread* self = core::current != nullptr && !core::in_runtime ? &running() : nullptr;
+  Thread* self = on_greenlet() ? &running() : nullptr;
   const std::uint64_t kernels = mask_of(context.uc_sigmask), before = self != nullptr ? self->signal_mask : 0;
   if ((action.flags & static_cast<int>(SA_RESETHAND)) != 0) reset_action(number);
   if (self != nullptr) {
@@ -201,9 +201,10 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   ++handler_runs.all;
   if ((action.flags & SA_RESTART) == 0) ++handler_runs.interrupting;
   HandlerCall call{action.handler, information, context};
-  if (self == nullptr) return call.run(&call);
+  if (core::current == nullptr || core::in_runtime) return call.run(&call);
   const core::Carrier* const carrier = core::my_carrier;
-  call_handler(*self, (action.flags & SA_ONSTACK) != 0, HandlerCall::run, &call);
+  call_handler(running(), (action.flags & SA_ONSTACK) != 0, HandlerCall::run, &call);
+  if (self == nullptr || core::waits_natively) return;  // or it has forked, and is the child
   // Where it returns to another kernel thread, that keeps its own.
   if (core::my_carrier != carrier) real.sigaltstack(nullptr, &context.uc_stack);
   const KeepErrno keep;
@@ -295,6 +296,29 @@ void change_signal_mask(std::uint64_t mask) {
     if ((pending & ~mask) != 0) kick_self(self, ~mask);
   }
   let_in(mask);
+}
+
+void expect_signal_mask(std::uint64_t mask) {
+  mask &= core::all_signals;
+  if (core::in_runtime || core::current == nullptr || running().signal_mask == mask) return;
+  Thread& self = running();
+  const core::Runtime runtime;
+  const std::uint64_t pending = self.signals.during([&] { core::SignalMasks::note_change(self, mask); });
+  core::my_carrier->note_signal_mask(mask);
+  if ((pending & ~mask) != 0) kick_self(self, ~mask);
+}
+
+void BrokenPipe::keep_pending() noexcept {
+  if (!on_greenlet() || leaves_open(*core::current, SIGPIPE)) return;
+  const int saved = errno;
+  constexpr std::uint64_t set = signal_bit(SIGPIPE);
+  constexpr timespec at_once{};
+  siginfo_t information;
+  if (real.syscall(SYS_rt_sigtimedwait, &set, &information, &at_once, sizeof set) == SIGPIPE) {
+    const core::Runtime runtime;
+    running().signals.add(information, core::current->signal_mask);
+  }
+  errno = saved;
 }
 
 TemporarySignalMask::TemporarySignalMask(const sigset_t* mask) : changed_(mask != nullptr && on_greenlet()) {

@@ -16,6 +16,7 @@
 
 #include <signal.h>
 
+#include <cerrno>
 #include <cstdint>
 
 namespace evergreen::patch {
@@ -45,6 +46,24 @@ siginfo_t information_of(int signal, int code) noexcept;
 // Gives the running greenlet another mask: pending signals that it now leaves open are delivered before it returns.
 // In the greenlet's own code; in hub code it does nothing.
 void change_signal_mask(std::uint64_t mask);
+
+// libc is about to give the kernel another mask by itself: setcontext(3). What is pending behind it is delivered then.
+void expect_signal_mask(std::uint64_t mask);
+
+// Scope of a call that may raise SIGPIPE and fail with EPIPE. Where the running greenlet blocks the signal it is
+// pending for the kernel thread then, whose next greenlet may leave it open: so it is taken from there.
+class BrokenPipe {
+ public:
+  BrokenPipe() noexcept = default;
+  ~BrokenPipe() {
+    if (errno == EPIPE) keep_pending();
+  }
+  BrokenPipe(const BrokenPipe&) = delete;
+  BrokenPipe& operator=(const BrokenPipe&) = delete;
+
+ private:
+  static void keep_pending() noexcept;
+};
 
 // A mask for a while: what is pending behind it is delivered at once. In the greenlet's own code.
 class TemporarySignalMask {

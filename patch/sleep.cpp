@@ -2,6 +2,7 @@
 #include <sys/syscall.h>
 
 #include "hub/core/wait_fd.h"
+#include "patch/cancel.h"
 #include "patch/clock.h"
 #include "patch/interruption.h"
 #include "patch/offload.h"
@@ -110,10 +111,12 @@ SHIM int usleep(useconds_t length) {
   return error == 0 ? 0 : fail(error);
 }
 
-// Lets the other greenlets run.
-SHIM int sched_yield() noexcept {
+// Lets the other greenlets run. The header says that it throws nothing, but an asynchronous cancellation unwinds it.
+SHIM int evergreen_sched_yield() asm("sched_yield");
+SHIM int evergreen_sched_yield() {
   if (!on_greenlet()) return real.sched_yield();
   core::yield();
+  cancel_if_asynchronous();
   return 0;
 }
 

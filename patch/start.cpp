@@ -63,7 +63,7 @@ core::Hub* try_start() noexcept {
     the_hub->on_wake = on_wake;
     start_signals();
     start_cancellation();
-    watch_end_of_main();
+    let_main_end();
   } catch (const std::exception& error) {
     report("threads stay kernel threads: %s", error.what());
     return nullptr;

@@ -16,7 +16,6 @@
 #include "greenlet/tls_block.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
-#include "patch/fork.h"
 #include "patch/robust.h"
 #include "patch/shim.h"
 
@@ -180,7 +179,11 @@ int Thread::join(void** to, const char* why, Deadline deadline) {
   const std::uintptr_t joiner = reinterpret_cast<std::uintptr_t>(&self) | busy;
   std::uintptr_t seen = joinable;
   if (fate_.compare_exchange_strong(seen, joiner)) {
-    int error = EINTR;
+    // Two that begin to join each other at once have both passed the first look; now one of them sees the other.
+    int error = refusal_to_join(self);
+    seen = joiner;
+    if (error != 0 && fate_.compare_exchange_strong(seen, joinable)) return error;
+    error = EINTR;
     while (error == EINTR) {
       CancelledJoin::test(fate_, joiner);
       error = await_end(self, why, deadline);
@@ -236,22 +239,22 @@ void on_end_of_main(void* round) {
   std::exit(EXIT_SUCCESS);
 }
 
-void prepare_end_of_main() noexcept {
-  static const bool made = pthread_key_create(&end_of_main, on_end_of_main) == 0;
-  if (!made) fatal("pthread_exit of the main thread needs a pthread key, and none is left");
-  pthread_setspecific(end_of_main, reinterpret_cast<void*>(1));
-}
-
-// Destroyed before the keys are, when the main thread ends; but also when the process does.
-struct EndOfMain {
-  ~EndOfMain() {
-    if (is_ending()) prepare_end_of_main();
-  }
-};
-
 }  // namespace
 
-void watch_end_of_main() noexcept { static thread_local EndOfMain end; }
+void prepare_end_of_main() noexcept {
+  static const bool made = pthread_key_create(&end_of_main, on_end_of_main) == 0;
+  if (!made || !give_key_value(main_thread().block(), end_of_main, reinterpret_cast<void*>(1))) {
+    fatal("the end of the main thread needs a pthread key, and none is left");
+  }
+}
+
+void let_main_end() noexcept {
+  pthread_key_t key;
+  if (pthread_key_create(&key, nullptr) != 0) return;
+  pthread_setspecific(key, &key);
+  pthread_setspecific(key, nullptr);
+  pthread_key_delete(key);
+}
 
 }  // namespace evergreen::patch
 
@@ -262,6 +265,7 @@ SHIM void pthread_exit(void* result) {
   if (started() && core::current != nullptr) {
     auto& self = static_cast<Thread&>(*core::current);
     self.result = result;
+    if (&self == &main_thread()) prepare_end_of_main();
   }
   real.pthread_exit(result);
   __builtin_unreachable();

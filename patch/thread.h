@@ -103,8 +103,11 @@ class Thread : public core::HubGreenlet {
 // The main thread's object, made with the hub.
 Thread& main_thread() noexcept;
 
-// By the main thread, once: from now on its end waits for the others'.
-void watch_end_of_main() noexcept;
+// By the main thread, once: glibc destroys the keys only of threads that have ever set one.
+void let_main_end() noexcept;
+
+// When the main thread ends by pthread_exit or cancellation, from now on, it waits for the others. Any thread.
+void prepare_end_of_main() noexcept;
 
 // In a forked child: pthread_exit of the parent's main thread is no concern of ours.
 void forget_main_exit() noexcept;

@@ -97,9 +97,7 @@ bool watch(int fd, unsigned hub) noexcept {
 void unwatch(int fd, unsigned hub) noexcept { word_of(fd).fetch_and(~(Word{1} << hub)); }
 
 void forget_watches() noexcept {
-  for (int fd = 0; fd < end.load(); ++fd) {
-    if (word_of(fd).load() != 0) word_of(fd).store(0);  // only what must be: the child's pages are copied for it
-  }
+  for (int fd = 0; fd < end.load(); ++fd) word_of(fd).store(0);
 }
 
 }  // namespace evergreen::core

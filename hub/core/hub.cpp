@@ -121,6 +121,7 @@ void Hub::restart_after_fork(HubGreenlet& calling) {
   const auto act = on_wake;
   const Mode mode = mode_;
   forget_monitor();
+  forget_watches();
   SignalMasks::restart_after_fork();
   new (this) Hub(0);  // first: a hub needs descriptors, a carrier can do without
   Carrier& carrier = Carriers::restart_after_fork();

@@ -12,11 +12,9 @@
 #include "greenlet/fatal.h"
 #include "greenlet/spin_lock.h"
 #include "hub/core/carrier.h"
-#include "hub/core/closing.h"
 #include "hub/core/hub.h"
 #include "hub/core/park.h"
 #include "hub/core/settings.h"
-#include "hub/core/signal_masks.h"
 #include "hub/core/solo.h"
 
 namespace evergreen::core {
@@ -105,9 +103,7 @@ void Hubs::stay_in_parent() noexcept {
   new (&make_lock) SpinLock;  // another thread may have held it
   hub_count = 0;
   begin_process(current);
-  SignalMasks::restart_after_fork();
   forget_solo_waits();
-  forget_watches();
   has_notice.store(false);
   my_turn = 0;
   running_hub = nullptr;

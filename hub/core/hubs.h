@@ -35,8 +35,9 @@ class Hubs {
 
   // In a forked child: the hubs, carriers, waits and other greenlets are the parent's alone, their stacks gone for good
   // like the threads of a forked process. The caller's waits are the kernel's, until a hub is restarted for it. The
-  // hubs' descriptors are for whoever knows them to close. Async-signal-safe.
-  static void stay_in_parent() noexcept;
+  // hubs' descriptors are for whoever knows them to close. Async-signal-safe. (noplt: each child would bind it anew,
+  // for ten page faults.)
+  [[gnu::noplt]] static void stay_in_parent() noexcept;
 
   // The greenlet that the process began with, or that forked it; and that process.
   [[nodiscard]] static HubGreenlet& main_greenlet() noexcept;

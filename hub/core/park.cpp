@@ -86,7 +86,7 @@ void unpark(HubGreenlet& greenlet, Wake how, Order order) noexcept {
   }
 }
 
-void yield() noexcept {
+void yield() {
   if (!can_park()) {
     syscall(SYS_sched_yield);
     return;

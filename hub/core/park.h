@@ -66,7 +66,7 @@ inline void prepare_to_park(HubGreenlet& self, Hears what) noexcept {
 }
 
 // Lets every other ready greenlet of this hub run first. For a plain kernel thread: sched_yield(2).
-void yield() noexcept;
+void yield();
 
 // Whether the running code is a greenlet that may park: not hub code, nor a signal handler that interrupted it.
 [[nodiscard]] inline bool can_park() noexcept { return current != nullptr && !in_runtime && !waits_natively; }

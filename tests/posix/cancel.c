@@ -1,5 +1,6 @@
 // pthread_cancel, pthread_setcancelstate, pthread_setcanceltype, pthread_testcancel, pthread_cleanup_push:
 // POSIX.1-2017.
+#include <sched.h>
 #include <signal.h>
 
 #include "tests/posix/holds.h"
@@ -146,6 +147,20 @@ CASE(asynchronous) {
   await_entered(1);
   pthread_cancel(thread);
   HOLDS(pthread_setcanceltype, "a thread that computes is cancelled at any time", join(thread) == PTHREAD_CANCELED);
+}
+
+static void* yield_always(void* argument) {
+  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+  entering();
+  for (;;) sched_yield();
+  return argument;
+}
+
+CASE(asynchronous_yield) {
+  pthread_t thread = start(yield_always, NULL);
+  await_entered(1);
+  pthread_cancel(thread);
+  HOLDS(pthread_setcanceltype, "so is one that yields", join(thread) == PTHREAD_CANCELED);
 }
 
 static void* compute_disabled(void* argument) {

@@ -139,6 +139,46 @@ POINT(sigwait, .make = make_sigwait, SIGNAL)
 POINT(sigwaitinfo, .make = make_sigwaitinfo, SIGNAL)
 POINT(sigtimedwait, .make = make_sigtimedwait, SIGNAL)
 
+// Waits for a handler, which is called until one has ended the wait.
+static pthread_t paused;
+static int has_returned;
+
+static void on_usr2(int signal) { (void)signal; }
+
+static void forget_return(void) {
+  signal(SIGUSR2, on_usr2);
+  has_returned = 0;
+}
+
+static void send_usr2(void) {
+  while (!is_set(&has_returned)) {
+    CHECK_EQ(pthread_kill(paused, SIGUSR2), 0);
+    usleep(100);
+  }
+}
+
+static void check_interrupted(int result) {
+  CHECK(result == -1 && errno == EINTR);
+  set_flag(&has_returned);
+}
+
+static void make_pause(void) {
+  paused = pthread_self();
+  int result = pause();
+  check_interrupted(result);
+}
+
+static void make_sigsuspend(void) {
+  sigset_t none;
+  sigemptyset(&none);
+  paused = pthread_self();
+  int result = sigsuspend(&none);
+  check_interrupted(result);
+}
+
+POINT(pause, .make = make_pause, .end = send_usr2, .prepare = forget_return)
+POINT(sigsuspend, .make = make_sigsuspend, .end = send_usr2, .prepare = forget_return)
+
 // Children that live until a pipe is closed.
 static pid_t child;
 

@@ -43,6 +43,13 @@ static bool joins_itself(void* unused) {
   return pthread_join(pthread_self(), NULL) == EDEADLK;
 }
 
+static bool has_name(void* name) {
+  char text[16] = "", line[20] = "";
+  FILE* file = fopen("/proc/self/comm", "r");
+  return pthread_getname_np(pthread_self(), text, sizeof text) == 0 && strcmp(text, name) == 0 && file &&
+         fgets(line, sizeof line, file) && strncmp(line, name, strlen(name)) == 0;
+}
+
 static void look_at_thread(void) {
   forker = pthread_self();
   forker_id = gettid();
@@ -56,6 +63,9 @@ static void look_at_thread(void) {
   errno = EXDEV;
   HOLDS(fork, "success keeps errno in the child", in_child(has_errno, NULL));
   HOLDS(pthread_join, "EDEADLK in a child that joins its only thread", in_child(joins_itself, NULL));
+  static char name[] = "that forks";
+  CHECK_EQ(pthread_setname_np(pthread_self(), name), 0);
+  HOLDS(fork, "the child has the name of the calling thread", in_child(has_name, name));
 }
 
 static void* look_at_other_thread(void* unused) {

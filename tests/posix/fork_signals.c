@@ -136,6 +136,44 @@ CASE(timers) {
   join(start(check_timers, NULL));
 }
 
+static char* handler_was_at;
+static void note_stack(int number) {
+  char here;
+  handled = number;
+  __asm__("" : "=r"(handler_was_at) : "0"(&here));
+}
+
+static bool has_stack(void* memory) {
+  stack_t stack;
+  char* const low = memory;
+  return sigaltstack(NULL, &stack) == 0 && stack.ss_sp == memory && stack.ss_size == 65536 && stack.ss_flags == 0 &&
+         raise(SIGUSR1) == 0 && handler_was_at > low && handler_was_at < low + stack.ss_size;
+}
+
+static void* give_back(void* argument) { return argument; }
+
+static bool has_stack_beside_threads(void* memory) {
+  return join(start(give_back, memory)) == memory && has_stack(memory);
+}
+
+static void* check_stack(void* unused) {
+  static char memory[2][65536];
+  const stack_t own = {.ss_sp = memory[unused != NULL], .ss_size = sizeof memory[0]}, none = {.ss_flags = SS_DISABLE};
+  CHECK_EQ(sigaltstack(&own, NULL), 0);
+  HOLDS(fork, "the child has the caller's alternate stack, and handlers run on it", in_child(has_stack, own.ss_sp));
+  HOLDS(fork, "also when it has made threads", in_child(has_stack_beside_threads, own.ss_sp));
+  CHECK_EQ(sigaltstack(&none, NULL), 0);
+  return unused;
+}
+
+CASE(alternate_stack) {
+  struct sigaction action = {.sa_handler = note_stack, .sa_flags = SA_ONSTACK};
+  CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+  check_stack(NULL);
+  join(start(check_stack, &action));
+  CHECK(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+}
+
 // Forked inside a handler, which the child goes on with: both come back to what it interrupted.
 static volatile pid_t forked;
 static void fork_in_handler(int number) {

@@ -12,7 +12,7 @@ static int destroyed;
 static void* last_destroyed;
 
 static void destroy(void* value) {
-  destroyed++;
+  __atomic_add_fetch(&destroyed, 1, __ATOMIC_RELAXED);
   last_destroyed = value;
 }
 

@@ -209,17 +209,23 @@ static void stop_in_thread(void) {
 }
 
 static bool stops(int stop) {
-  int status;
+  int status, until[2];
+  char byte;
+  CHECK_EQ(pipe(until), 0);
   number = stop;
   pid_t child = fork();
   if (child == 0) {
     stop_in_thread();
-    _exit(7);
+    close(until[1]);
+    _exit(read(until[0], &byte, 1) == 0 ? 7 : 1);
   }
   bool holds = waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status) && WSTOPSIG(status) == stop;
   CHECK_EQ(kill(child, SIGCONT), 0);
   holds = holds && waitpid(child, &status, WCONTINUED) == child && WIFCONTINUED(status);
-  return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7 && holds;
+  close(until[1]);
+  holds = holds && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7;
+  close(until[0]);
+  return holds;
 }
 
 CASE(stops) {

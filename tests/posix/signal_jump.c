@@ -123,13 +123,16 @@ static ucontext_t here, there;
 static char there_stack[256 * 1024];
 static bool there_blocked;
 
-static void run_there(void) { there_blocked = is_blocked(SIGUSR2) && !is_blocked(SIGUSR1); }
+static void run_there(void) {
+  there_blocked = is_blocked(SIGUSR2) && !is_blocked(SIGUSR1);
+  setcontext(&here);
+}
 
 static void contexts(void* unused) {
   (void)unused;
   CHECK_EQ(getcontext(&there), 0);
   there.uc_stack = (stack_t){.ss_sp = there_stack, .ss_size = sizeof there_stack};
-  there.uc_link = &here;
+  there.uc_link = NULL;
   there.uc_sigmask = set_of(SIGUSR2);
   makecontext(&there, run_there, 0);
   block(SIGUSR1);
