@@ -33,7 +33,7 @@ class Contender:
 
     @contextlib.contextmanager
     def server(self, *command, end, is_ready, status=0):
-        """While it runs; the signal `end` must make it end, and well."""
+        """While it runs; the signal `end` must make it end, and well; 0: it ends by itself."""
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen([*map(str, [*self.prefix, *command])], stdin=subprocess.DEVNULL,
                                        stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
