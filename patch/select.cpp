@@ -59,10 +59,13 @@ class Sets {
     fd_set* sets[3];
     for (int i = 0; i < 3; ++i) sets[i] = programs_[i] == nullptr ? nullptr : reinterpret_cast<fd_set*>(copy(i));
     const int ready = real.pselect(count_, sets[0], sets[1], sets[2], &at_once, nullptr);
-    // What is ready; or, if the call fails, what was given.
-    if (ready != 0)
-      for_each([&](int i) { return memcpy(programs_[i], ready > 0 ? copy(i) : given(i), size()) != nullptr; });
+    if (ready > 0) for_each([this](int i) { return memcpy(programs_[i], copy(i), size()) != nullptr; });
     return ready;
+  }
+
+  // A call that fails leaves the sets as they were given: who is interrupted calls again with them.
+  void give_back() {
+    for_each([this](int i) { return memcpy(programs_[i], given(i), size()) != nullptr; });
   }
 
   int wait(const char* why, Deadline deadline) {
@@ -109,7 +112,7 @@ int select_until(int count, fd_set* read, fd_set* write, fd_set* except, const s
   const bool readable = sets.remember();
   const int at_first = sets.ask_first(mask);
   if (!readable || at_first != 0) return keep(at_first);
-  return keep(wait_with_mask(
+  const int ready_at_last = wait_with_mask(
       mask, deadline, [&] { return sets.wait(why, deadline); },
       [&] {
         const int ready = sets.ask_again();
@@ -117,7 +120,9 @@ int select_until(int count, fd_set* read, fd_set* write, fd_set* except, const s
         // stays so.
         if (ready == 0) sleep_a_little(why, deadline);
         return ready;
-      }));
+      });
+  if (ready_at_last < 0) sets.give_back();
+  return keep(ready_at_last);
 }
 
 }  // namespace

@@ -48,13 +48,25 @@ static fd_set* set_of_end(void) {
   FD_SET(ends[0], &set);
   return &set;
 }
-static long call_select(void) { return select(ends[0] + 1, set_of_end(), NULL, NULL, NULL); }
-static long call_select_timed(void) {
-  struct timeval timeout = {100, 0};
-  return select(ends[0] + 1, set_of_end(), NULL, NULL, &timeout);
+// A call that fails leaves the sets as they were.
+static long with_set(long ready, const fd_set* set) { return ready < 0 && !FD_ISSET(ends[0], set) ? -2 : ready; }
+static long call_select(void) {
+  fd_set* set = set_of_end();
+  return with_set(select(ends[0] + 1, set, NULL, NULL, NULL), set);
 }
-static long call_pselect(void) { return pselect(ends[0] + 1, set_of_end(), NULL, NULL, &length, NULL); }
-static long call_pselect_masked(void) { return pselect(ends[0] + 1, set_of_end(), NULL, NULL, NULL, &signals); }
+static long call_select_timed(void) {
+  fd_set* set = set_of_end();
+  struct timeval timeout = {100, 0};
+  return with_set(select(ends[0] + 1, set, NULL, NULL, &timeout), set);
+}
+static long call_pselect(void) {
+  fd_set* set = set_of_end();
+  return with_set(pselect(ends[0] + 1, set, NULL, NULL, &length, NULL), set);
+}
+static long call_pselect_masked(void) {
+  fd_set* set = set_of_end();
+  return with_set(pselect(ends[0] + 1, set, NULL, NULL, NULL, &signals), set);
+}
 static struct epoll_event got;
 static long call_epoll_wait(void) { return epoll_wait(epoll, &got, 1, -1); }
 static long call_epoll_pwait(void) { return epoll_pwait(epoll, &got, 1, 100000, NULL); }

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from cases import case, outcome, run
@@ -107,10 +108,15 @@ def locked():
 
 @case
 def one_connection_for_all():
+    guard = threading.Lock()  # Python's module mixes up the values of threads that share a statement
+
+    def insert_one(database, number, row):
+        with guard:
+            database.execute("INSERT INTO things VALUES (?, ?)", (number, row))
+
     with contextlib.closing(sqlite3.connect(":memory:", check_same_thread=False)) as database:
         database.execute("CREATE TABLE things (thread, row)")
-        together(THREADS, lambda number: [database.execute("INSERT INTO things VALUES (?, ?)", (number, row))
-                                          for row in range(ROWS)])
+        together(THREADS, lambda number: [insert_one(database, number, row) for row in range(ROWS)])
         return database.execute("SELECT count(*), count(DISTINCT thread), sum(row) FROM things").fetchone()
 
 

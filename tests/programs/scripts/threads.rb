@@ -49,12 +49,13 @@ say('raise and kill') do
            -> { IO.select([IO.pipe[0]]) }, -> { Process.wait(spawn('sleep 1')) }]
   waits.flat_map do |wait|
     [-> (thread) { thread.raise(ArgumentError) }, -> (thread) { thread.kill }].map do |act|
-      ensured = false
+      ensured, ready = false, Queue.new
       thread = Thread.new do
-        outcome { wait.call }
+        outcome { ready << true; wait.call }
       ensure
         ensured = true
       end
+      ready.pop
       sleep 0.01
       act.call(thread)
       [thread.value, ensured]
