@@ -5,7 +5,7 @@
 #include "greenlet/leftovers.h"
 
 #include <dlfcn.h>
-#include <malloc.h>
+#include <sys/mman.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -85,6 +85,13 @@ void find_cache() noexcept {
 
 void never(void*) {}
 
+// mincore(2) tells, and reads nothing.
+bool is_mapped(const void* address) noexcept {
+  const auto page = reinterpret_cast<std::uintptr_t>(address) / 4096 * 4096;
+  unsigned char in_core = 0;
+  return mincore(reinterpret_cast<void*>(page), 1, &in_core) == 0;
+}
+
 // Registers one, sees which word leads to it, and takes it back.
 void find_destructors() noexcept {
   static char object;
@@ -97,7 +104,7 @@ void find_destructors() noexcept {
   __cxa_thread_atexit_impl(never, &object, &object);
   for (std::size_t i = 0; i < words; ++i) {
     LateDestructor*& first = in_libc_tls<LateDestructor>(offset(i));
-    if (first == before[i] || malloc_usable_size(first) < sizeof *first) continue;
+    if (first == before[i] || !is_mapped(first) || !is_mapped(first + 1)) continue;  // errno, a map of ld.so's
     if (first->object != &object || first->next != before[i]) continue;
     destructors_offset = offset(i);
     LateDestructor* ours = first;
