@@ -69,8 +69,9 @@ def unbound(contender):
                           is_ready=lambda: len(look_up(0)) == 4) as process, \
             concurrent.futures.ThreadPoolExecutor(10) as pool:
         results = list(pool.map(look_up, range(50)))
+        settings.write_text(settings.read_text().replace("192.0.2.49", "192.0.2.99"))
         process.send_signal(signal.SIGHUP)
-        contenders.wait_until(lambda: look_up(49) == results[49], process)
+        contenders.wait_until(lambda: look_up(49)[-1] == 99, process)  # while it reloads, signals may be lost to it
         return results
 
 
