@@ -11,7 +11,8 @@ def use(contender):
         return contender.run("ffmpeg", *QUIET, *words, "-f", "md5", "-")
 
     results = {}  # x264 chooses a rate by threads that race, natively too: so it gets none to choose
-    for codec, more in (("libx264", ["-preset", "veryfast", "-qp", "25"]), ("mpeg4", ["-q:v", "5"]), ("ffv1", ["-slices", "4"])):
+    for codec, more in (("libx264", ["-preset", "veryfast", "-qp", "25"]), ("mpeg4", ["-q:v", "5"]),
+                        ("ffv1", ["-slices", "4"])):
         file = contender.directory / f"{codec}.mkv"
         contender.run("ffmpeg", *QUIET, *SOURCE, "-c:v", codec, *more, "-threads", 4, "-fflags", "+bitexact", "-flags:v",
                       "+bitexact", file)
