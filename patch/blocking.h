@@ -11,10 +11,10 @@
 #include <atomic>
 
 #include "hub/core/wait_fd.h"
+#include "patch/broken_pipe.h"
 #include "patch/fd_traits.h"
 #include "patch/interruption.h"
 #include "patch/shim.h"
-#include "patch/signals.h"
 
 namespace evergreen::patch {
 

@@ -11,8 +11,8 @@
 #include "hub/core/settings.h"
 #include "hub/core/signal_masks.h"
 #include "patch/fork.h"
+#include "patch/running_mask.h"
 #include "patch/shim.h"
-#include "patch/signals.h"
 #include "patch/thread.h"
 
 namespace evergreen::patch {

@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "patch/blocking.h"
+#include "patch/broken_pipe.h"
 #include "patch/offload.h"
-#include "patch/signals.h"
 #include "patch/uncancelled.h"
 #include "patch/user_memory.h"
 

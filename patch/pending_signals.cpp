@@ -72,7 +72,8 @@ bool PendingSignals::adds_to_overrun(const siginfo_t& information) noexcept {
   return false;
 }
 
-PendingSignals::Added PendingSignals::add(const siginfo_t& information, const std::uint64_t& mask) noexcept {
+PendingSignals::Added PendingSignals::add(const siginfo_t& information, const std::uint64_t& mask,
+                                          bool has_handler) noexcept {
   const std::lock_guard guard(nodes.lock);
   const std::uint64_t bit = signal_bit(information.si_signo);
   if (is_closed_ || adds_to_overrun(information)) return Added::blocked;
@@ -80,6 +81,7 @@ PendingSignals::Added PendingSignals::add(const siginfo_t& information, const st
     SignalNode* node = new_node();
     if (node == nullptr) return Added::no_room;
     node->information = information;
+    node->is_caught = has_handler && (mask & bit) == 0;
     node->next = nullptr;
     SignalNode** end = &first_;
     while (*end != nullptr) end = &(*end)->next;
@@ -106,12 +108,19 @@ SignalNode* PendingSignals::unlink_first(std::uint64_t set) noexcept {
   return node;
 }
 
-bool PendingSignals::take(std::uint64_t set, siginfo_t& information) noexcept {
+bool PendingSignals::take(std::uint64_t set, SignalNode& copy) noexcept {
   const std::lock_guard guard(nodes.lock);
   SignalNode* node = unlink_first(set);
   if (node == nullptr) return false;
-  information = node->information;
+  copy = *node;
   free_node(*node);
+  return true;
+}
+
+bool PendingSignals::take(std::uint64_t set, siginfo_t& information) noexcept {
+  SignalNode node;
+  if (!take(set, node)) return false;
+  information = node.information;
   return true;
 }
 

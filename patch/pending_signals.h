@@ -11,6 +11,7 @@ namespace evergreen::patch {
 // A signal with what sigaction(2) tells a handler of it.
 struct SignalNode {
   siginfo_t information;
+  bool is_caught;  // a handler would have had it already, had the kernel known the greenlet
   SignalNode* next;
 };
 
@@ -21,10 +22,12 @@ class PendingSignals {
   enum class Added : unsigned char { to_be_told, blocked, no_room };
 
   // `mask` is what its greenlet blocks; read here, so that a change of mask and an addition see each other.
-  Added add(const siginfo_t& information, const std::uint64_t& mask) noexcept;
+  // `has_handler`: whether the program has one for it now.
+  Added add(const siginfo_t& information, const std::uint64_t& mask, bool has_handler) noexcept;
 
   // Takes the oldest of the lowest signal in `set`; false if there is none.
   bool take(std::uint64_t set, siginfo_t& information) noexcept;
+  bool take(std::uint64_t set, SignalNode& node) noexcept;
 
   // Drops what is pending of `set`.
   void discard(std::uint64_t set) noexcept;

@@ -6,8 +6,8 @@
 
 #include "hub/deadline.h"
 #include "patch/interruption.h"
+#include "patch/running_mask.h"
 #include "patch/shim.h"
-#include "patch/signals.h"
 
 namespace evergreen::patch {
 

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "patch/running_mask.h"
 #include "patch/signals.h"
 #include "patch/user_memory.h"
 

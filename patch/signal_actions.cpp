@@ -1,5 +1,7 @@
 #include "patch/signal_actions.h"
 
+#include <sys/syscall.h>
+
 #include <array>
 #include <atomic>
 #include <cstring>
@@ -8,6 +10,7 @@
 #include "patch/fork.h"
 #include "patch/shim.h"
 #include "patch/signal_discard.h"
+#include "patch/signals.h"
 
 namespace evergreen::patch {
 namespace {
@@ -57,6 +60,40 @@ struct sigaction with_our_handler(int signal, const struct sigaction& wanted) no
   return action;
 }
 
+// While a signal gets its default action back. A kick by it may be on its way to this thread, which the action would
+// then take for the signal itself and end the process: so it is blocked meanwhile, and kicks are thrown away.
+class WithoutKicks {
+ public:
+  WithoutKicks(int signal, bool wanted) noexcept : signal_(wanted && on_greenlet() ? signal : 0) {
+    if (signal_ != 0) change_mask(SIG_BLOCK, &mask_);
+  }
+  ~WithoutKicks() {
+    if (signal_ == 0) return;
+    const int saved = errno;
+    const std::uint64_t set = core::signal_bit(signal_);
+    constexpr timespec at_once{};
+    siginfo_t information;
+    while (real.syscall(SYS_rt_sigtimedwait, &set, &information, &at_once, sizeof set) == signal_) {
+      if (information.si_code == kick_code) continue;
+      real.syscall(SYS_rt_sigqueueinfo, getpid(), signal_, &information);
+      break;
+    }
+    change_mask(SIG_SETMASK, nullptr);
+    errno = saved;
+  }
+  WithoutKicks(const WithoutKicks&) = delete;
+  WithoutKicks& operator=(const WithoutKicks&) = delete;
+
+ private:
+  void change_mask(int how, std::uint64_t* before) noexcept {
+    const std::uint64_t set = how == SIG_BLOCK ? core::signal_bit(signal_) : mask_;
+    real.syscall(SYS_rt_sigprocmask, how, &set, before, sizeof set);
+  }
+
+  const int signal_;
+  std::uint64_t mask_ = 0;
+};
+
 // The table is never behind the kernel: our handler must find one of the program's.
 int change(int signal, const struct sigaction& wanted, struct sigaction* before) noexcept {
   Entry& entry = entries[static_cast<std::size_t>(signal)];
@@ -66,6 +103,7 @@ int change(int signal, const struct sigaction& wanted, struct sigaction* before)
   if (is_handler) store(entry, wanted);
   const struct sigaction action = is_handler ? with_our_handler(signal, wanted) : wanted;
   struct sigaction kernels {};
+  const WithoutKicks quiet(signal, wanted.sa_handler == SIG_DFL && old.sa_handler != SIG_DFL);
   const int result = real.sigaction(signal, &action, &kernels);
   if (result != 0) {
     if (is_handler) store(entry, old);
@@ -163,6 +201,7 @@ using namespace evergreen::patch;
 SHIM int sigaction(int signal, const struct sigaction* wanted, struct sigaction* before) noexcept {
   if (!started() || core::in_runtime || !is_known(signal)) return real.sigaction(signal, wanted, before);
   if (is_vfork_child()) return change_in_vfork_child(signal, wanted, before);
+  if (on_greenlet()) const core::Runtime takes_notice;  // what has come already is the old action's
   if (wanted != nullptr) return change(signal, *wanted, before);
   return before != nullptr ? ask(signal, before) : real.sigaction(signal, nullptr, nullptr);
 }

@@ -5,8 +5,8 @@
 #include <ucontext.h>
 
 #include "hub/core/signal_masks.h"
+#include "patch/running_mask.h"
 #include "patch/shim.h"
-#include "patch/signals.h"
 #include "patch/thread.h"
 #include "patch/user_memory.h"
 

@@ -7,7 +7,7 @@
 #include "patch/clock.h"
 #include "patch/interruption.h"
 #include "patch/own_descriptor.h"
-#include "patch/signals.h"
+#include "patch/running_mask.h"
 #include "patch/thread.h"
 #include "patch/user_memory.h"
 

@@ -12,6 +12,7 @@
 #include "hub/core/notify.h"
 #include "hub/core/signal_masks.h"
 #include "patch/interruption.h"
+#include "patch/running_mask.h"
 #include "patch/shim.h"
 #include "patch/signal_actions.h"
 #include "patch/signal_stack.h"
@@ -25,8 +26,6 @@ constinit thread_local HandlerRuns handler_runs{};
 namespace {
 
 using core::signal_bit;
-
-constexpr int kick_code = -0x6576;  // of no kernel and no program: si_code, sigaction(2)
 
 bool send_raw(pid_t thread, const siginfo_t& information) noexcept {
   const int saved = errno;
@@ -70,8 +69,9 @@ bool is_of_running(const siginfo_t& information) noexcept {
 // Precondition: in a Runtime.
 int post(Thread& target, const siginfo_t& information) noexcept {
   const int number = information.si_signo;
-  if (action_of(number).is_ignored(number) && leaves_open(target, number)) return 0;
-  switch (target.signals.add(information, target.signal_mask)) {
+  const SignalAction action = action_of(number);
+  if (action.is_ignored(number) && leaves_open(target, number)) return 0;
+  switch (target.signals.add(information, target.signal_mask, action.is_handler())) {
     case PendingSignals::Added::to_be_told:
       core::notify(target, kick, number);
       return 0;
@@ -96,9 +96,11 @@ bool post_to_any(const siginfo_t& information) noexcept {
       &information);
 }
 
-// Precondition: in a Runtime that is not nested, and no handler's: lists are in order, and their locks free.
+// One for which there was a handler when it came. Precondition: in a Runtime that is not nested, and no handler's:
+// lists are in order, and their locks free.
 void route(const siginfo_t& information) noexcept {
   const int number = information.si_signo;
+  if (!action_of(number).is_handler()) return;  // which would have run before it was taken away
   if (pass_on_timer_signal(information)) return;
   if (leaves_open(main_one(), number)) {
     post(main_one(), information);
@@ -120,29 +122,6 @@ void defer(const siginfo_t& information, ucontext_t& context) noexcept {
   sigaddset(&context.uc_sigmask, information.si_signo);
   core::my_carrier->note_signal_mask(mask_of(context.uc_sigmask));
   real.syscall(SYS_rt_sigqueueinfo, getpid(), information.si_signo, &information);
-}
-
-// What is pending and open goes to the kernel, as a kick where there is a handler; one for each signal, as the
-// handler's end sees to the next. Precondition: the kernel has it blocked for now: so it delivers all in the order in
-// which it always does.
-void kick_self(Thread& self, std::uint64_t open) noexcept {
-  const pid_t thread = arch::kernel_thread_id();
-  for (std::uint64_t left = self.signals.all() & open; left != 0; left &= left - 1) {
-    const int number = __builtin_ctzll(left) + 1;
-    const SignalAction action = action_of(number);
-    siginfo_t information;
-    if (action.is_handler()) {
-      if (!try_kick(thread, number)) core::has_notice.store(true);
-    } else if (self.signals.take(signal_bit(number), information) && !action.is_ignored(number)) {
-      send_raw(thread, information);
-    }
-  }
-}
-
-// The kernel's mask of the running greenlet's carrier. Not in a Runtime: handlers run in it.
-void let_in(std::uint64_t mask) noexcept(false) {
-  core::my_carrier->note_signal_mask(mask);
-  real.syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sizeof mask);
 }
 
 // Whose waits are the kernel's, its signals are too.
@@ -256,6 +235,22 @@ void on_signal(int number, siginfo_t* information, void* raw_context) {
 
 }  // namespace
 
+// One kick for each signal, as the handler's end sees to the next. All while they are blocked: so the kernel delivers
+// them in the order in which it always does.
+void kick_self(Thread& self, std::uint64_t open) noexcept {
+  const pid_t thread = arch::kernel_thread_id();
+  for (std::uint64_t left = self.signals.all() & open; left != 0; left &= left - 1) {
+    const int number = __builtin_ctzll(left) + 1;
+    const SignalAction action = action_of(number);
+    SignalNode node;
+    if (action.is_handler()) {
+      if (!try_kick(thread, number)) core::has_notice.store(true);
+    } else if (self.signals.take(signal_bit(number), node) && !action.is_ignored(number) && !node.is_caught) {
+      send_raw(thread, node.information);
+    }
+  }
+}
+
 void route_deferred_signals() noexcept {
   siginfo_t information;
   while (DeferredSignals::pop(information)) route(information);
@@ -288,65 +283,6 @@ siginfo_t information_of(int signal, int code) noexcept {
   information.si_pid = getpid();
   information.si_uid = getuid();
   return information;
-}
-
-void change_signal_mask(std::uint64_t mask) {
-  if (core::in_runtime || core::current == nullptr) return;
-  Thread& self = running();
-  mask &= core::all_signals;
-  {
-    const core::Runtime runtime;
-    core::SignalMasks::change(self, self.signal_mask | mask);
-    const std::uint64_t pending = self.signals.during([&] { core::SignalMasks::note_change(self, mask); });
-    if ((pending & ~mask) != 0) kick_self(self, ~mask);
-  }
-  let_in(mask);
-}
-
-void expect_signal_mask(std::uint64_t mask) {
-  mask &= core::all_signals;
-  if (core::in_runtime || core::current == nullptr || running().signal_mask == mask) return;
-  Thread& self = running();
-  const core::Runtime runtime;
-  const std::uint64_t pending = self.signals.during([&] { core::SignalMasks::note_change(self, mask); });
-  core::my_carrier->note_signal_mask(mask);
-  if ((pending & ~mask) != 0) kick_self(self, ~mask);
-}
-
-void BrokenPipe::keep_pending() noexcept {
-  if (!on_greenlet() || leaves_open(*core::current, SIGPIPE)) return;
-  const int saved = errno;
-  constexpr std::uint64_t set = signal_bit(SIGPIPE);
-  constexpr timespec at_once{};
-  siginfo_t information;
-  if (real.syscall(SYS_rt_sigtimedwait, &set, &information, &at_once, sizeof set) == SIGPIPE) {
-    const core::Runtime runtime;
-    running().signals.add(information, core::current->signal_mask);
-  }
-  errno = saved;
-}
-
-TemporarySignalMask::TemporarySignalMask(const sigset_t* mask) : changed_(mask != nullptr && on_greenlet()) {
-  if (!changed_) return;
-  before_ = running().signal_mask;
-  change_signal_mask(mask_of(*mask));
-}
-
-TemporarySignalMask::~TemporarySignalMask() noexcept(false) {
-  if (changed_) change_signal_mask(before_);
-}
-
-std::uint64_t mask_of(const sigset_t& set) noexcept {
-  std::uint64_t mask;
-  std::memcpy(&mask, &set, sizeof mask);
-  return mask;
-}
-
-sigset_t set_of(std::uint64_t mask) noexcept {
-  sigset_t set;
-  sigemptyset(&set);
-  std::memcpy(&set, &mask, sizeof mask);
-  return set;
 }
 
 }  // namespace evergreen::patch

@@ -16,7 +16,6 @@
 
 #include <signal.h>
 
-#include <cerrno>
 #include <cstdint>
 
 namespace evergreen::patch {
@@ -29,6 +28,9 @@ void start_signals() noexcept;
 // On the loop's stack, when it was woken: sees to what came while hub code ran.
 void route_deferred_signals() noexcept;
 
+// Of a signal that only makes our handler look what is pending. Of no kernel and no program: si_code, sigaction(2).
+constexpr int kick_code = -0x6576;
+
 // To one greenlet. Returns 0, or EAGAIN where too many are pending. Any kernel thread, not in a Runtime. Precondition:
 // `target` does not die meanwhile.
 int send_signal(Thread& target, const siginfo_t& information) noexcept;
@@ -40,46 +42,11 @@ bool send_to_process(const siginfo_t& information) noexcept;
 // `information` as tgkill.
 int send_by_id(pid_t id, int signal, const siginfo_t* information) noexcept;
 
+// The running greenlet's own, pending in `open`, which the kernel has blocked for now and is about to let in: goes to
+// the kernel, as a kick where there is a handler. In a Runtime.
+void kick_self(Thread& self, std::uint64_t open) noexcept;
+
 // What a signal by kill, pthread_kill ... says of its sender.
 siginfo_t information_of(int signal, int code) noexcept;
-
-// Gives the running greenlet another mask: pending signals that it now leaves open are delivered before it returns.
-// In the greenlet's own code; in hub code it does nothing.
-void change_signal_mask(std::uint64_t mask);
-
-// libc is about to give the kernel another mask by itself: setcontext(3). What is pending behind it is delivered then.
-void expect_signal_mask(std::uint64_t mask);
-
-// Scope of a call that may raise SIGPIPE and fail with EPIPE. Where the running greenlet blocks the signal it is
-// pending for the kernel thread then, whose next greenlet may leave it open: so it is taken from there.
-class BrokenPipe {
- public:
-  BrokenPipe() noexcept = default;
-  ~BrokenPipe() {
-    if (errno == EPIPE) keep_pending();
-  }
-  BrokenPipe(const BrokenPipe&) = delete;
-  BrokenPipe& operator=(const BrokenPipe&) = delete;
-
- private:
-  static void keep_pending() noexcept;
-};
-
-// A mask for a while: what is pending behind it is delivered at once. In the greenlet's own code.
-class TemporarySignalMask {
- public:
-  explicit TemporarySignalMask(const sigset_t* mask);  // nullptr: no change
-  ~TemporarySignalMask() noexcept(false);
-  TemporarySignalMask(const TemporarySignalMask&) = delete;
-  TemporarySignalMask& operator=(const TemporarySignalMask&) = delete;
-
- private:
-  const bool changed_;
-  std::uint64_t before_ = 0;
-};
-
-// libc's sets and the kernel's.
-std::uint64_t mask_of(const sigset_t& set) noexcept;
-sigset_t set_of(std::uint64_t mask) noexcept;
 
 }  // namespace evergreen::patch

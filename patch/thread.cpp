@@ -16,6 +16,7 @@
 #include "greenlet/tls_block.h"
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
+#include "hub/core/signal_masks.h"
 #include "patch/robust.h"
 #include "patch/shim.h"
 
@@ -219,6 +220,8 @@ void wait_for_others() noexcept {
   release_robust_mutexes();
   {
     const core::Runtime runtime;
+    self.signals.close();
+    core::SignalMasks::change(self, core::all_signals);  // signals of the process are the others'
     self.finish();
   }
   main_awaits_others = true;

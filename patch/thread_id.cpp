@@ -24,7 +24,6 @@ Thread* greenlet_of(pid_t id) noexcept {
 
 pid_t id_to_ask_about(pid_t id) noexcept { return greenlet_of(id) != nullptr ? 0 : id; }
 
-
 }  // namespace evergreen::patch
 
 using namespace evergreen;

@@ -92,6 +92,9 @@ class Runtime {
   const bool nested_;
 };
 
+// A greenlet goes on, on the carrier that drives its hub now: from there on it is that one's.
+void board(HubGreenlet& self) noexcept;
+
 // For entry functions: a fresh greenlet starts in the hub, leaves it for its own code, and must end in it.
 void begin_user_code(HubGreenlet& self);
 void end_user_code() noexcept;

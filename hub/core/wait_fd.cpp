@@ -21,8 +21,8 @@ Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const ch
   HubGreenlet& self = *current;
   FdWaiter* const first = waiters;
   bool complete = true;
+  const Runtime runtime;  // first: no handler may park in between
   prepare_to_park(self, Hears::cancellation);
-  const Runtime runtime;
   if (stays_solo(self)) {
     if (const auto end = poll_solo(self, interests, deadline)) return *end;
   }
