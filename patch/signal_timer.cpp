@@ -76,7 +76,6 @@ bool pass_on_timer_signal(const siginfo_t& information) noexcept {
   if (entry == nullptr) return false;
   const pid_t thread = entry->thread.load();
   const core::Runtime runtime;
-  if (!runtime.nested() && core::current != nullptr && thread == gettid()) return false;
   if (thread == getpid()) {
     send_signal(static_cast<Thread&>(core::Hubs::main_greenlet()), information);
   } else {

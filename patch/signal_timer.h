@@ -6,8 +6,8 @@
 
 namespace evergreen::patch {
 
-// Whether the signal is such a timer's, and so for another greenlet than the running one: then it has been sent there,
-// or is dropped, as natively, where that has ended. Async-signal-safe where locks may be taken.
+// Whether the signal is such a timer's: then it has been sent to its greenlet, or is dropped, as natively, where that
+// has ended. Async-signal-safe where locks may be taken.
 bool pass_on_timer_signal(const siginfo_t& information) noexcept;
 
 // In a forked child, which inherits no timers.
