@@ -30,6 +30,13 @@ std::size_t piece_of(int socket) noexcept {
   return std::max(static_cast<std::size_t>(buffer) / 4 / page * page, page);
 }
 
+// Nothing is left to send: the kernel then asks for no room.
+bool is_at_end(int in, const off64_t* offset) noexcept {
+  struct stat64 file {};
+  if (fstat64(in, &file) != 0 || !S_ISREG(file.st_mode)) return false;
+  return (offset != nullptr ? *offset : lseek64(in, 0, SEEK_CUR)) >= file.st_size;
+}
+
 // Whether the call would get as far as to wait for room.
 bool may_begin(int out, int in, const off64_t* offset, std::size_t size) noexcept {
   const int to = real.fcntl(out, F_GETFL), from = real.fcntl(in, F_GETFL);
@@ -41,7 +48,8 @@ bool may_begin(int out, int in, const off64_t* offset, std::size_t size) noexcep
       from >= 0 && (from & O_PATH) == 0 && (from & O_ACCMODE) != O_WRONLY && (S_ISREG(source) || S_ISBLK(source));
   return writable && readable &&
          (offset == nullptr ||
-          (is_readable(offset, sizeof *offset) && *offset >= 0 && *offset <= longest - static_cast<off64_t>(size)));
+          (is_readable(offset, sizeof *offset) && *offset >= 0 && *offset <= longest - static_cast<off64_t>(size))) &&
+         !is_at_end(in, offset);
 }
 
 // After the first piece, a connection that is gone ends the call: the next one says so, and raises SIGPIPE.

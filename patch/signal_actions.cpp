@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <mutex>
 
 #include "hub/core/signal_masks.h"
 #include "patch/fork.h"
@@ -60,39 +61,53 @@ struct sigaction with_our_handler(int signal, const struct sigaction& wanted) no
   return action;
 }
 
-// While a signal gets its default action back. A kick by it may be on its way to this thread, which the action would
-// then take for the signal itself and end the process: so it is blocked meanwhile, and kicks are thrown away.
-class WithoutKicks {
+// Scope in which the kernel keeps `signal` from this thread. In a Runtime.
+class Blocked {
  public:
-  WithoutKicks(int signal, bool wanted) noexcept : signal_(wanted && on_greenlet() ? signal : 0) {
-    if (signal_ != 0) change_mask(SIG_BLOCK, &mask_);
+  explicit Blocked(int signal) noexcept : set_(core::signal_bit(signal)), signal_(signal) {
+    real.syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set_, &before_, sizeof set_);
   }
-  ~WithoutKicks() {
-    if (signal_ == 0) return;
-    const int saved = errno;
-    const std::uint64_t set = core::signal_bit(signal_);
+  ~Blocked() { real.syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before_, nullptr, sizeof before_); }
+  Blocked(const Blocked&) = delete;
+  Blocked& operator=(const Blocked&) = delete;
+
+  [[nodiscard]] bool was_already() const noexcept { return (before_ & set_) != 0; }
+
+  // Takes what has come for this thread or the process, without kicks; false if nothing has.
+  bool take(siginfo_t& information) const noexcept {
     constexpr timespec at_once{};
-    siginfo_t information;
-    while (real.syscall(SYS_rt_sigtimedwait, &set, &information, &at_once, sizeof set) == signal_) {
-      if (information.si_code == kick_code) continue;
-      real.syscall(SYS_rt_sigqueueinfo, getpid(), signal_, &information);
-      break;
-    }
-    change_mask(SIG_SETMASK, nullptr);
-    errno = saved;
+    do {
+      if (real.syscall(SYS_rt_sigtimedwait, &set_, &information, &at_once, sizeof set_) != signal_) return false;
+    } while (information.si_code == kick_code);
+    return true;
   }
-  WithoutKicks(const WithoutKicks&) = delete;
-  WithoutKicks& operator=(const WithoutKicks&) = delete;
 
  private:
-  void change_mask(int how, std::uint64_t* before) noexcept {
-    const std::uint64_t set = how == SIG_BLOCK ? core::signal_bit(signal_) : mask_;
-    real.syscall(SYS_rt_sigprocmask, how, &set, before, sizeof set);
-  }
-
+  const std::uint64_t set_;
   const int signal_;
-  std::uint64_t mask_ = 0;
+  std::uint64_t before_ = 0;
 };
+
+// Before a signal gets its default action back: what has come by it already is the old handler's. Linux would have
+// given it to the main thread at once, where another of ours may not have got round to it yet. Handlers run at the end.
+void handle_last(int signal) {
+  const KeepErrno keep;
+  const core::Runtime runtime;
+  siginfo_t information;
+  const Blocked blocked(signal);
+  while (!blocked.was_already() && blocked.take(information)) send_caught(information);
+  keep(0);
+}
+
+// And after it: a kick by the signal on its way to this thread must not be taken for the signal itself.
+int set_without_handler(int signal, const struct sigaction& action) noexcept {
+  const KeepErrno keep;
+  siginfo_t information;
+  const Blocked blocked(signal);
+  const int result = real.sigaction(signal, &action, nullptr);
+  if (blocked.take(information)) real.syscall(SYS_rt_sigqueueinfo, getpid(), signal, &information);
+  return keep(result);
+}
 
 // The table is never behind the kernel: our handler must find one of the program's.
 int change(int signal, const struct sigaction& wanted, struct sigaction* before) noexcept {
@@ -103,13 +118,20 @@ int change(int signal, const struct sigaction& wanted, struct sigaction* before)
   if (is_handler) store(entry, wanted);
   const struct sigaction action = is_handler ? with_our_handler(signal, wanted) : wanted;
   struct sigaction kernels {};
-  const WithoutKicks quiet(signal, wanted.sa_handler == SIG_DFL && old.sa_handler != SIG_DFL);
-  const int result = real.sigaction(signal, &action, &kernels);
+  const int result = real.sigaction(signal, is_handler ? &action : nullptr, &kernels);
   if (result != 0) {
     if (is_handler) store(entry, old);
     return result;
   }
-  if (!is_handler) store(entry, wanted);
+  if (!is_handler) {
+    const core::Runtime runtime;
+    const std::lock_guard guard(action_lock);
+    store(entry, wanted);
+    if (set_without_handler(signal, action) != 0) {
+      store(entry, old);
+      return -1;
+    }
+  }
   if (action_of(signal).is_ignored(signal)) discard_ignored(signal);
   old.sa_flags |= kernels.sa_flags & restorer_flag;
   old.sa_restorer = kernels.sa_restorer;
@@ -156,6 +178,8 @@ sighandler_t install(int signal, sighandler_t handler, int flags, bool blocks_it
 
 }  // namespace
 
+constinit SpinLock action_lock;
+
 bool SignalAction::is_ignored(int signal) const noexcept {
   if (handler == reinterpret_cast<void*>(SIG_IGN)) return true;
   if (is_handler()) return false;
@@ -201,7 +225,8 @@ using namespace evergreen::patch;
 SHIM int sigaction(int signal, const struct sigaction* wanted, struct sigaction* before) noexcept {
   if (!started() || core::in_runtime || !is_known(signal)) return real.sigaction(signal, wanted, before);
   if (is_vfork_child()) return change_in_vfork_child(signal, wanted, before);
-  if (on_greenlet()) const core::Runtime takes_notice;  // what has come already is the old action's
+  if (wanted != nullptr && wanted->sa_handler == SIG_DFL && on_greenlet() && action_of(signal).is_handler())
+    handle_last(signal);
   if (wanted != nullptr) return change(signal, *wanted, before);
   return before != nullptr ? ask(signal, before) : real.sigaction(signal, nullptr, nullptr);
 }

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "greenlet/spin_lock.h"
+
 namespace evergreen::patch {
 
 struct SignalAction {
@@ -23,6 +25,10 @@ struct SignalAction {
 
 // What the kernel has blocked while a handler of `signal` runs, beside the greenlet's own mask.
 [[nodiscard]] std::uint64_t blocked_in_handler(int signal) noexcept;
+
+// Held, in a Runtime, while a signal for which there is a handler is sent on, and while that is taken away: what is
+// sent on as one to be handled must not meet the default action.
+extern constinit SpinLock action_lock;
 
 // SA_RESETHAND, just before the handler is called.
 void reset_action(int signal) noexcept;

@@ -3,7 +3,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-#include <cstring>
+#include <mutex>
 
 #include "greenlet/arch_x86_64.h"
 #include "greenlet/static_tls.h"
@@ -66,10 +66,13 @@ bool is_of_running(const siginfo_t& information) noexcept {
          number == SIGVTALRM;
 }
 
-// Precondition: in a Runtime.
-int post(Thread& target, const siginfo_t& information) noexcept {
+// `caught`: there was a handler when it came, which would have run before it was taken away. Precondition: in a
+// Runtime.
+int post(Thread& target, const siginfo_t& information, bool caught) noexcept {
+  const std::lock_guard guard(action_lock);
   const int number = information.si_signo;
   const SignalAction action = action_of(number);
+  if (caught && !action.is_handler()) return 0;
   if (action.is_ignored(number) && leaves_open(target, number)) return 0;
   switch (target.signals.add(information, target.signal_mask, action.is_handler())) {
     case PendingSignals::Added::to_be_told:
@@ -90,7 +93,7 @@ bool post_to_any(const siginfo_t& information) noexcept {
         const auto& signal = *static_cast<const siginfo_t*>(argument);
         auto* thread = static_cast<Thread*>(const_cast<void*>(owner));
         if (thread == nullptr || !leaves_open(*thread, signal.si_signo)) return false;
-        post(*thread, signal);
+        post(*thread, signal, true);
         return true;
       },
       &information);
@@ -100,12 +103,11 @@ bool post_to_any(const siginfo_t& information) noexcept {
 // lists are in order, and their locks free.
 void route(const siginfo_t& information) noexcept {
   const int number = information.si_signo;
-  if (!action_of(number).is_handler()) return;  // which would have run before it was taken away
   if (pass_on_timer_signal(information)) return;
   if (leaves_open(main_one(), number)) {
-    post(main_one(), information);
+    post(main_one(), information, true);
   } else if (core::current != nullptr && leaves_open(*core::current, number)) {
-    post(running(), information);
+    post(running(), information, true);
   } else if (!post_to_any(information)) {
     // All have just blocked it: so the kernel has it again, until somebody opens it.
     real.syscall(SYS_rt_sigqueueinfo, getpid(), number, &information);
@@ -225,7 +227,7 @@ void on_signal(int number, siginfo_t* information, void* raw_context) {
     return;
   } else if (!is_of_running(*information) && core::current != &main_one() && leaves_open(main_one(), number)) {
     const core::Runtime runtime;
-    post(main_one(), *information);
+    post(main_one(), *information, true);
     errno = saved;
     return;
   }
@@ -256,6 +258,8 @@ void route_deferred_signals() noexcept {
   while (DeferredSignals::pop(information)) route(information);
 }
 
+void send_caught(const siginfo_t& information) noexcept { route(information); }
+
 void start_signals() noexcept {
   learn_handler_stack(main_thread());
   core::on_notice = take_signals;
@@ -264,7 +268,7 @@ void start_signals() noexcept {
 
 int send_signal(Thread& target, const siginfo_t& information) noexcept {
   const core::Runtime runtime;
-  return post(target, information);
+  return post(target, information, false);
 }
 
 bool send_to_process(const siginfo_t& information) noexcept {

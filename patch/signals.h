@@ -46,6 +46,9 @@ int send_by_id(pid_t id, int signal, const siginfo_t* information) noexcept;
 // the kernel, as a kick where there is a handler. In a Runtime.
 void kick_self(Thread& self, std::uint64_t open) noexcept;
 
+// One of the process, for which there is a handler. In a Runtime that is no handler's.
+void send_caught(const siginfo_t& information) noexcept;
+
 // What a signal by kill, pthread_kill ... says of its sender.
 siginfo_t information_of(int signal, int code) noexcept;
 
