@@ -23,6 +23,7 @@
 #include "patch/pending_signals.h"
 #include "patch/shared_memory.h"
 #include "patch/shim.h"
+#include "patch/signal_actions.h"
 #include "patch/signal_timer.h"
 #include "patch/thread.h"
 #include "patch/thread_name.h"
@@ -43,9 +44,11 @@ void before_fork() {
   lock_static_tls();
   StackPool::lock_all();
   lock_shared_memory();
+  action_lock.lock();
 }
 
 void release_locks() noexcept {
+  action_lock.unlock();
   unlock_shared_memory();
   StackPool::unlock_all();
   unlock_static_tls();
@@ -80,9 +83,7 @@ void begin_forked_child() {
   if (!started()) return;
   core::in_runtime = was_in_runtime;
   learn_fork_generation();
-  if (core::current == nullptr || core::current == &main_thread()) return;
-  leave_glibc_lists();
-  give_process_own_name();
+  if (core::current != nullptr && core::current != &main_thread()) leave_glibc_lists();
 }
 
 // Locks: last before the fork, first after it. The program's own handlers wait for locks, and others must run then.
