@@ -105,8 +105,9 @@ int set_without_handler(int signal, const struct sigaction& action) noexcept {
   siginfo_t information;
   const Blocked blocked(signal);
   const int result = real.sigaction(signal, &action, nullptr);
+  if (result != 0) return result;
   if (blocked.take(information)) real.syscall(SYS_rt_sigqueueinfo, getpid(), signal, &information);
-  return keep(result);
+  return keep(0);
 }
 
 // The table is never behind the kernel: our handler must find one of the program's.

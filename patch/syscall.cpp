@@ -162,13 +162,10 @@ SHIM long syscall(long number, ...) noexcept {
   const long a = va_arg(rest, long), b = va_arg(rest, long), c = va_arg(rest, long), d = va_arg(rest, long),
              e = va_arg(rest, long), f = va_arg(rest, long);
   va_end(rest);
-  if (started() && number >= 0 && number < std::ssize(handlers)) {
-    const Handler handler = handlers[static_cast<std::size_t>(number)];
-    if (handler != nullptr) {
-      const Uncancelled scope(
-          !core::in_runtime);  // libc's functions for these calls are cancellation points; this one is none
-      return handler({a, b, c, d, e, f});
-    }
+  const bool ours = started() && !core::in_runtime && number >= 0 && number < std::ssize(handlers);  // not hub code's
+  if (const Handler handler = ours ? handlers[static_cast<std::size_t>(number)] : nullptr) {
+    const Uncancelled scope;  // libc's functions for these calls are cancellation points; this one is none
+    return handler({a, b, c, d, e, f});
   }
   return real.syscall(number, a, b, c, d, e, f);
 }
