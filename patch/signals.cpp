@@ -192,12 +192,15 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   // Where it returns to another kernel thread, that keeps its own.
   if (core::my_carrier != carrier) real.sigaltstack(nullptr, &context.uc_stack);
   const KeepErrno keep;
-  const core::Runtime runtime;
   const std::uint64_t wanted = mask_of(context.uc_sigmask);
   const std::uint64_t after = (wanted == kernels ? before : wanted) & core::all_signals;  // the handler may change it
-  const std::uint64_t pending = self->signals.during([&] { core::SignalMasks::note_change(*self, after); }) & ~after;
+  {
+    const core::Runtime runtime;
+    const std::uint64_t pending = self->signals.during([&] { core::SignalMasks::note_change(*self, after); }) & ~after;
+    if (pending != 0) kick_self(*self, pending);
+  }
+  // Only now: what is pending must come when we have returned, not on top of us.
   core::my_carrier->note_signal_mask(wanted & core::all_signals);
-  if (pending != 0) kick_self(*self, pending);
   keep(0);
 }
 
