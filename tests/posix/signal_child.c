@@ -84,8 +84,9 @@ CASE(stops) {
   int status;
   forget_seen();
   CHECK_EQ(kill(child, SIGSTOP), 0);
-  CHECK_EQ(waitpid(child, &status, WUNTRACED), child);
+  // Before waitpid, which takes the status from the child: Linux tells of the child a little after it has stopped.
   HOLDS(sigaction, "SIGCHLD: CLD_STOPPED with the signal", told_of(child, CLD_STOPPED, SIGSTOP));
+  CHECK_EQ(waitpid(child, &status, WUNTRACED), child);
   forget_seen();
   CHECK_EQ(kill(child, SIGCONT), 0);
   CHECK_EQ(waitpid(child, &status, WCONTINUED), child);
