@@ -18,7 +18,7 @@ void BrokenPipe::keep_pending() noexcept {
   siginfo_t information;
   if (real.syscall(SYS_rt_sigtimedwait, &set, &information, &at_once, sizeof set) == SIGPIPE) {
     const core::Runtime runtime;
-    static_cast<Thread*>(core::current)->signals.add(information, core::current->signal_mask, false);
+    Thread::running().signals.add(information, core::current->signal_mask, false);
   }
   errno = saved;
 }

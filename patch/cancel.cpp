@@ -6,13 +6,13 @@
 #include "greenlet/cancellation.h"
 #include "hub/core/notify.h"
 #include "patch/shim.h"
+#include "patch/signals.h"
 #include "patch/thread.h"
 
 namespace evergreen::patch {
 namespace {
 
 constexpr int cancel_signal = 32;     // libc's SIGCANCEL, which it lets no program have
-constexpr int kick_code = -0x6576;    // of no kernel: si_code, sigaction(2)
 constexpr std::size_t mask_size = 8;  // the kernel's
 
 using Handler = void (*)(int, siginfo_t*, void*);
@@ -26,15 +26,6 @@ struct KernelAction {
 };
 
 constinit Handler libc_handler = nullptr;
-
-void kick(pid_t thread, int signal) noexcept {
-  siginfo_t information{};
-  information.si_signo = signal;
-  information.si_code = kick_code;
-  const int saved = errno;
-  real.syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, signal, &information);
-  errno = saved;
-}
 
 void no_kick(pid_t, int) noexcept {}
 

@@ -115,7 +115,7 @@ int create(pthread_t* handle, Wanted wanted) noexcept {
     const core::Place place = wanted.stack_low == nullptr ? take_own_place(wanted) : take_programs_place(wanted);
     auto& thread = core::make_greenlet<Thread>(hub, place, wanted.birth);
     if (wanted.has_mask) thread.signal_mask = wanted.mask;
-    thread.name = static_cast<Thread&>(*core::current).name;
+    thread.name = Thread::running().name;
     *handle = thread.block();
     hub.adopt(thread);
     return keep(0);

@@ -74,7 +74,7 @@ void begin_child() noexcept {
   forget_timers();
   close_guarded_descriptors();
   forget_main_exit();
-  if (core::current != nullptr) static_cast<Thread&>(*core::current).forget_joiner();
+  if (core::current != nullptr) Thread::running().forget_joiner();
   if (!was_first) give_process_own_name();
 }
 
@@ -105,7 +105,7 @@ bool restart_hub() noexcept {
     draw_thread_ids();
     make_wait_table();
     forget_pending_signals();
-    new (&static_cast<Thread&>(*core::current).signals) PendingSignals;
+    new (&Thread::running().signals) PendingSignals;
     hub()->restart_after_fork(*core::current);
   } catch (const std::exception& error) {
     report("the threads of a forked child stay kernel threads: %s", error.what());

@@ -11,11 +11,6 @@
 #include "patch/thread.h"
 
 namespace evergreen::patch {
-namespace {
-
-Thread& running() noexcept { return static_cast<Thread&>(*core::current); }
-
-}  // namespace
 
 void let_in(std::uint64_t mask) {
   core::my_carrier->note_signal_mask(mask);
@@ -24,7 +19,7 @@ void let_in(std::uint64_t mask) {
 
 void change_signal_mask(std::uint64_t mask) {
   if (core::in_runtime || core::current == nullptr) return;
-  Thread& self = running();
+  Thread& self = Thread::running();
   mask &= core::all_signals;
   {
     const core::Runtime runtime;
@@ -37,8 +32,8 @@ void change_signal_mask(std::uint64_t mask) {
 
 void expect_signal_mask(std::uint64_t mask) {
   mask &= core::all_signals;
-  if (core::in_runtime || core::current == nullptr || running().signal_mask == mask) return;
-  Thread& self = running();
+  if (core::in_runtime || core::current == nullptr || Thread::running().signal_mask == mask) return;
+  Thread& self = Thread::running();
   const core::Runtime runtime;
   const std::uint64_t pending = self.signals.during([&] { core::SignalMasks::note_change(self, mask); });
   core::my_carrier->note_signal_mask(mask);
@@ -47,7 +42,7 @@ void expect_signal_mask(std::uint64_t mask) {
 
 TemporarySignalMask::TemporarySignalMask(const sigset_t* mask) : changed_(mask != nullptr && on_greenlet()) {
   if (!changed_) return;
-  before_ = running().signal_mask;
+  before_ = Thread::running().signal_mask;
   change_signal_mask(mask_of(*mask));
 }
 

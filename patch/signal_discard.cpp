@@ -18,7 +18,7 @@ constexpr std::uint64_t stops = signal_bit(SIGTSTP) | signal_bit(SIGTTIN) | sign
 
 // In a Runtime.
 void discard(std::uint64_t set) noexcept {
-  static_cast<Thread&>(core::Hubs::main_greenlet()).signals.discard(set);
+  Thread::first().signals.discard(set);
   visit_live_blocks(
       [](const void* owner, const void* argument) {
         auto* thread = static_cast<Thread*>(const_cast<void*>(owner));

@@ -129,7 +129,7 @@ SHIM int sigpending(sigset_t* set) noexcept {
   const int result = real.sigpending(set);
   if (!on_greenlet() || result != 0) return result;
   const core::Runtime runtime;
-  const std::uint64_t own = static_cast<Thread*>(core::current)->signals.all() & core::current->signal_mask;
+  const std::uint64_t own = Thread::running().signals.all() & core::current->signal_mask;
   *set = set_of(mask_of(*set) | own);
   return 0;
 }

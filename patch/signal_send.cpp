@@ -26,14 +26,10 @@ int send_to(Thread& thread, int signal, const siginfo_t& information) noexcept {
 
 }  // namespace
 
-int send_by_id(pid_t id, int signal, const siginfo_t* given) noexcept {
-  if (!started() || core::in_runtime || core::waits_natively) return -1;
-  discard_contrary(signal);
-  const siginfo_t information = given != nullptr ? *given : information_of(signal, SI_TKILL);
-  if (core::current != nullptr && id == ::gettid()) {
-    return send_to(static_cast<Thread&>(*core::current), signal, information);
-  }
-  if (id == getpid()) return send_to(static_cast<Thread&>(core::Hubs::main_greenlet()), signal, information);
+int send_to_live(pid_t id, const siginfo_t& information) noexcept {
+  const int signal = information.si_signo;
+  if (core::current != nullptr && id == ::gettid()) return send_to(Thread::running(), signal, information);
+  if (id == getpid()) return send_to(Thread::first(), signal, information);
   struct Sending {
     const pid_t id;
     const siginfo_t& information;
@@ -50,6 +46,12 @@ int send_by_id(pid_t id, int signal, const siginfo_t* given) noexcept {
       },
       &sending);
   return sending.result;
+}
+
+int send_by_id(pid_t id, int signal, const siginfo_t* given) noexcept {
+  if (!started() || core::in_runtime || core::waits_natively) return -1;
+  discard_contrary(signal);
+  return send_to_live(id, given != nullptr ? *given : information_of(signal, SI_TKILL));
 }
 
 }  // namespace evergreen::patch
@@ -91,19 +93,25 @@ SHIM int tgkill(pid_t process, pid_t id, int signal) {
   return error == 0 ? keep(0) : fail(error);
 }
 
+namespace {
+
+// Where it is this process; false: the kernel is to have it.
+bool send_to_own(pid_t process, const siginfo_t& information) noexcept {
+  const int signal = information.si_signo;
+  if (!started() || process != getpid() || !is_signal(signal) || is_internal(signal)) return false;
+  discard_contrary(signal);
+  return send_to_process(information);
+}
+
+}  // namespace
+
 // To this process: the handler has run when it returns, if the caller is who gets it.
 SHIM int kill(pid_t process, int signal) noexcept {
-  const bool is_own = started() && process == getpid() && is_signal(signal) && !is_internal(signal);
-  if (is_own) discard_contrary(signal);
-  if (is_own && send_to_process(information_of(signal, SI_USER))) return 0;
-  return real.kill(process, signal);
+  return send_to_own(process, information_of(signal, SI_USER)) ? 0 : real.kill(process, signal);
 }
 
 SHIM int sigqueue(pid_t process, int signal, const sigval value) noexcept {
-  const bool is_own = started() && process == getpid() && is_signal(signal) && !is_internal(signal);
   siginfo_t information = information_of(signal, SI_QUEUE);
   information.si_value = value;
-  if (is_own) discard_contrary(signal);
-  if (is_own && send_to_process(information)) return 0;
-  return real.sigqueue(process, signal, value);
+  return send_to_own(process, information) ? 0 : real.sigqueue(process, signal, value);
 }

@@ -62,7 +62,7 @@ SHIM int sigaltstack(const stack_t* wanted, stack_t* before) noexcept {
   const bool readable = wanted == nullptr || (started() && is_readable(wanted, sizeof *wanted));
   const bool is_own = core::current != nullptr && !core::in_runtime && !is_vfork_child();
   if (!is_own || !readable) return real.sigaltstack(wanted, before);
-  stack_t& own = static_cast<Thread*>(core::current)->handler_stack;
+  stack_t& own = Thread::running().handler_stack;
   const stack_t told = as_told(own);
   if (wanted != nullptr) {
     if (is_on(own)) return fail(EPERM);

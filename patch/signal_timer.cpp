@@ -52,19 +52,6 @@ Entry* find(int timer) noexcept {
   return nullptr;
 }
 
-struct Sending {
-  const pid_t thread;
-  const siginfo_t& information;
-};
-
-bool send_if_it_is(const void* owner, const void* argument) {
-  const auto& sending = *static_cast<const Sending*>(argument);
-  auto* thread = static_cast<Thread*>(const_cast<void*>(owner));
-  if (thread == nullptr || thread_id_of(thread->block()) != sending.thread) return false;
-  send_signal(*thread, sending.information);
-  return true;
-}
-
 // The main thread's id is its pid: the kernel has a thread of that number, which drives any greenlet.
 bool is_ours(pid_t thread) noexcept { return thread > 0 && (thread == getpid() || greenlet_of(thread) != nullptr); }
 
@@ -74,14 +61,8 @@ bool pass_on_timer_signal(const siginfo_t& information) noexcept {
   if (information.si_code != SI_TIMER) return false;
   const Entry* entry = find(information.si_timerid);
   if (entry == nullptr) return false;
-  const pid_t thread = entry->thread.load();
   const core::Runtime runtime;
-  if (thread == getpid()) {
-    send_signal(static_cast<Thread&>(core::Hubs::main_greenlet()), information);
-  } else {
-    const Sending sending{thread, information};
-    visit_live_blocks(send_if_it_is, &sending);
-  }
+  send_to_live(entry->thread.load(), information);
   return true;
 }
 

@@ -19,8 +19,6 @@ using Restarts = Interruption::Restarts;
 // As long as the kernel's.
 bool is_set(const sigset_t* set) noexcept { return is_readable(set, sizeof(std::uint64_t)); }
 
-Thread& self() noexcept { return static_cast<Thread&>(*core::current); }
-
 // While it lasts a signal of the set wakes the greenlet, though it is blocked.
 class Awaiting {
  public:
@@ -32,13 +30,13 @@ class Awaiting {
  private:
   static void set_to(std::uint64_t set) noexcept {
     const core::Runtime runtime;
-    self().signals.await(set);
+    Thread::running().signals.await(set);
   }
 };
 
 bool take_own(const sigset_t& set, siginfo_t& information) noexcept {
   const core::Runtime runtime;
-  return self().signals.take(mask_of(set), information);
+  return Thread::running().signals.take(mask_of(set), information);
 }
 
 // Parks until a signal of the set may be pending. Returns 0 or EINTR.

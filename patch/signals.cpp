@@ -42,12 +42,6 @@ bool try_kick(pid_t thread, int signal) noexcept {
   return send_raw(thread, information);
 }
 
-void kick(pid_t thread, int signal) noexcept { try_kick(thread, signal); }  // else at its next way through the hub
-
-Thread& main_one() noexcept { return static_cast<Thread&>(core::Hubs::main_greenlet()); }
-
-Thread& running() noexcept { return static_cast<Thread&>(*core::current); }
-
 bool leaves_open(const core::HubGreenlet& greenlet, int signal) noexcept {
   return (greenlet.signal_mask & signal_bit(signal)) == 0;
 }
@@ -104,10 +98,10 @@ bool post_to_any(const siginfo_t& information) noexcept {
 void route(const siginfo_t& information) noexcept {
   const int number = information.si_signo;
   if (pass_on_timer_signal(information)) return;
-  if (leaves_open(main_one(), number)) {
-    post(main_one(), information, true);
+  if (leaves_open(Thread::first(), number)) {
+    post(Thread::first(), information, true);
   } else if (core::current != nullptr && leaves_open(*core::current, number)) {
-    post(running(), information, true);
+    post(Thread::running(), information, true);
   } else if (!post_to_any(information)) {
     // All have just blocked it: so the kernel has it again, until somebody opens it.
     real.syscall(SYS_rt_sigqueueinfo, getpid(), number, &information);
@@ -139,7 +133,7 @@ void take_signals() {
     route_deferred_signals();
   }
   if (core::current == nullptr) return;
-  Thread& self = running();
+  Thread& self = Thread::running();
   const std::uint64_t open = ~self.signal_mask;
   std::uint64_t before;
   {
@@ -169,7 +163,7 @@ struct HandlerCall {
 void run_handler(siginfo_t& information, ucontext_t& context) {
   const int number = information.si_signo;
   const SignalAction action = action_of(number);
-  Thread* self = on_greenlet() ? &running() : nullptr;
+  Thread* self = on_greenlet() ? &Thread::running() : nullptr;
   if (!action.is_handler()) {  // changed meanwhile
     if (self != nullptr) core::my_carrier->note_signal_mask(mask_of(context.uc_sigmask) & core::all_signals);
     return;
@@ -187,7 +181,7 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   HandlerCall call{action.handler, information, context};
   if (core::current == nullptr || core::in_runtime) return call.run(&call);
   const core::Carrier* const carrier = core::my_carrier;
-  call_handler(running(), (action.flags & SA_ONSTACK) != 0, HandlerCall::run, &call);
+  call_handler(Thread::running(), (action.flags & SA_ONSTACK) != 0, HandlerCall::run, &call);
   if (self == nullptr || core::waits_natively) return;  // or it has forked, and is the child
   // Where it returns to another kernel thread, that keeps its own.
   if (core::my_carrier != carrier) real.sigaltstack(nullptr, &context.uc_stack);
@@ -222,15 +216,16 @@ void on_signal(int number, siginfo_t* information, void* raw_context) {
   }
   if (is_kick) {
     const core::Runtime runtime;
-    if (!running().signals.take(signal_bit(number), *information)) return;
+    if (!Thread::running().signals.take(signal_bit(number), *information)) return;
     // What comes now waits for this one's handler: the kernel has it blocked, and so it must stay when notice is taken.
     core::my_carrier->note_signal_mask(core::my_carrier->signal_mask() | blocked_in_handler(number));
   } else if (pass_on_timer_signal(*information)) {
     errno = saved;
     return;
-  } else if (!is_of_running(*information) && core::current != &main_one() && leaves_open(main_one(), number)) {
+  } else if (!is_of_running(*information) && core::current != &Thread::first() &&
+             leaves_open(Thread::first(), number)) {
     const core::Runtime runtime;
-    post(main_one(), *information, true);
+    post(Thread::first(), *information, true);
     errno = saved;
     return;
   }
@@ -239,6 +234,8 @@ void on_signal(int number, siginfo_t* information, void* raw_context) {
 }
 
 }  // namespace
+
+void kick(pid_t thread, int signal) noexcept { try_kick(thread, signal); }
 
 // One kick for each signal, as the handler's end sees to the next. All while they are blocked: so the kernel delivers
 // them in the order in which it always does.

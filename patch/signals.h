@@ -31,6 +31,10 @@ void route_deferred_signals() noexcept;
 // Of a signal that only makes our handler look what is pending. Of no kernel and no program: si_code, sigaction(2).
 constexpr int kick_code = -0x6576;
 
+// Sends one to a kernel thread, by that signal. Async-signal-safe; keeps errno. Where the kernel refuses, the greenlet
+// finds what is pending at its next way through the hub.
+void kick(pid_t thread, int signal) noexcept;
+
 // To one greenlet. Returns 0, or EAGAIN where too many are pending. Any kernel thread, not in a Runtime. Precondition:
 // `target` does not die meanwhile.
 int send_signal(Thread& target, const siginfo_t& information) noexcept;
@@ -48,6 +52,9 @@ void kick_self(Thread& self, std::uint64_t open) noexcept;
 
 // One of the process, for which there is a handler. In a Runtime that is no handler's.
 void send_caught(const siginfo_t& information) noexcept;
+
+// The same for hub code and handlers, without regard to what the signal discards; `information` is always there.
+int send_to_live(pid_t id, const siginfo_t& information) noexcept;
 
 // What a signal by kill, pthread_kill ... says of its sender.
 siginfo_t information_of(int signal, int code) noexcept;

@@ -266,7 +266,7 @@ using namespace evergreen::patch;
 
 SHIM void pthread_exit(void* result) {
   if (started() && core::current != nullptr) {
-    auto& self = static_cast<Thread&>(*core::current);
+    auto& self = Thread::running();
     self.result = result;
     if (&self == &main_thread()) prepare_end_of_main();
   }

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 
+#include "hub/core/hubs.h"
 #include "hub/core/park.h"
 #include "hub/core/spawn.h"
 #include "patch/pending_signals.h"
@@ -38,6 +39,10 @@ class Thread : public core::HubGreenlet {
  public:
   Thread() noexcept = default;  // the main thread
   Thread(core::Hub& hub, const core::Place& place, const Birth& birth);
+
+  // The running greenlet; and the one that the process began with, or that forked it.
+  static Thread& running() noexcept { return static_cast<Thread&>(*core::current); }
+  static Thread& first() noexcept { return static_cast<Thread&>(core::Hubs::main_greenlet()); }
 
   // The greenlet with that handle, or nullptr: ended and joined, a kernel thread, or no thread at all.
   static Thread* find(pthread_t handle) noexcept;

@@ -84,7 +84,7 @@ int set_another(Thread& thread, const char* name) noexcept {
 
 void learn_process_name() noexcept { main_thread().name = kernel_name(); }
 
-void give_process_own_name() noexcept { prctl_name(PR_SET_NAME, static_cast<Thread&>(*core::current).name.data()); }
+void give_process_own_name() noexcept { prctl_name(PR_SET_NAME, Thread::running().name.data()); }
 
 long raw_prctl(Arguments given) noexcept {
   return ::prctl(static_cast<int>(given[0]), given[1], given[2], given[3], given[4]);
@@ -118,5 +118,5 @@ SHIM int evergreen_prctl(int option, unsigned long a, unsigned long b, unsigned 
   const bool is_name = option == PR_SET_NAME || option == PR_GET_NAME;
   if (!is_name || !on_greenlet()) return real.prctl(option, a, b, c, d);
   const KeepErrno keep;
-  return keep(with_name(static_cast<Thread&>(*core::current), option, reinterpret_cast<const char*>(a)));
+  return keep(with_name(Thread::running(), option, reinterpret_cast<const char*>(a)));
 }
