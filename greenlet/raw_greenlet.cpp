@@ -43,8 +43,8 @@ class SharedBlockState {
 
 RawGreenlet::RawGreenlet() noexcept : block_(arch::thread_pointer()) {}
 
-RawGreenlet::RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block, Entry entry)
-    : context_(start(low, size, entry)), block_(block), shares_block_(block == arch::thread_pointer()) {}
+RawGreenlet::RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block, Entry entry, bool shares_block)
+    : context_(start(low, size, entry)), block_(block), shares_block_(shares_block) {}
 
 RawGreenlet::~RawGreenlet() = default;
 

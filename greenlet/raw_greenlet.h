@@ -22,9 +22,9 @@ class RawGreenlet {
   // The running kernel thread's own stack and block.
   RawGreenlet() noexcept;
 
-  // A fresh greenlet on `stack`, with `block` as its TLS block (the creator's thread pointer to share that one).
-  // `low` and `size` say which memory it runs on: normally the rest of the stack, or memory that the program gave.
-  RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block, Entry entry);
+  // A fresh greenlet with `block` as its TLS block: its own, or its kernel thread's, shared. `low` and `size` say which
+  // memory it runs on: normally the rest of its stack, or memory that the program gave.
+  RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block, Entry entry, bool shares_block = false);
 
   RawGreenlet(const RawGreenlet&) = delete;
   RawGreenlet& operator=(const RawGreenlet&) = delete;
@@ -34,6 +34,7 @@ class RawGreenlet {
 
   // For a kernel thread's own stack: greenlets will share its block.
   void share_block() noexcept { shares_block_ = true; }
+  [[nodiscard]] bool shares_block() const noexcept { return shares_block_; }
 
   [[nodiscard]] std::uintptr_t block() const noexcept { return block_; }
 

@@ -35,11 +35,11 @@ void introduce(std::uintptr_t block, HubGreenlet* self, Hub& hub) noexcept {
 }  // namespace
 
 HubGreenlet::HubGreenlet(Hub& home, const Place& place, Entry entry)
-    : RawGreenlet(place.low, place.size, place.block, entry),
+    : RawGreenlet(place.low, place.size, place.block, entry, place.shares_block),
       home(&home),
       stack(place.stack),
       signal_mask((current != nullptr ? *current : Hubs::main_greenlet()).signal_mask) {
-  if (place.block != arch::thread_pointer()) introduce(place.block, this, home);
+  if (!place.shares_block) introduce(place.block, this, home);
 }
 
 Hub::Hub(unsigned index)
@@ -107,7 +107,7 @@ void Hub::restart_after_fork(HubGreenlet& calling) {
   // What was made of the parent's hubs stays where it is, unused: unwinding the loops' stacks would run those hubs, and
   // other kernel threads may have been changing the rest while fork copied it.
   const auto act = on_wake;
-  const Mode mode = mode_;
+  const Mode was = mode();
   forget_monitor();
   forget_watches();
   SignalMasks::restart_after_fork();
@@ -116,7 +116,15 @@ void Hub::restart_after_fork(HubGreenlet& calling) {
   make_loop_greenlet();
   begin_with(calling, carrier);
   on_wake = act;
-  mode_ = mode;
+  mode_ = was;
+}
+
+// The main greenlet's block is shared from now on, so it must be on no other kernel thread than the loop: it goes home
+// first, and from then on nobody takes the hub from it.
+void Hub::become_library() noexcept {
+  HubGreenlet& main = Hubs::main_greenlet();
+  mode_ = Mode::library;
+  main.share_block();
 }
 
 RawGreenlet& Hub::loop_entry(RawGreenlet&) {

@@ -61,7 +61,10 @@ class Hub {
   DeadlineQueue& deadlines() noexcept { return deadlines_; }
   Descriptors& descriptors() noexcept { return descriptors_; }
   Statistics& statistics() noexcept { return statistics_; }
-  [[nodiscard]] Mode mode() const noexcept { return mode_; }
+  [[nodiscard]] Mode mode() const noexcept { return mode_.load(std::memory_order_relaxed); }
+
+  // Any: from now on it is not taken from its greenlets. Threads that it has stay; new ones are dealt to others.
+  void become_library() noexcept;
 
   // Any: how many greenlets live here.
   [[nodiscard]] std::size_t alive() const noexcept { return alive_.load(); }
@@ -134,7 +137,7 @@ class Hub {
   Inbox inbox_;
   DeadlineQueue deadlines_;
   Descriptors descriptors_;
-  Mode mode_ = Mode::threads;
+  std::atomic<Mode> mode_{Mode::threads};
   RawGreenlet* loop_greenlet_ = nullptr;
   std::atomic<Errand*> errands_{nullptr};
   std::size_t budget_ = 0;        // switches until the loop looks at descriptors and deadlines again

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "greenlet/static_tls.h"
+#include "hub/core/hubs.h"
 
 namespace evergreen::core {
 
@@ -27,12 +28,13 @@ Place take_place(std::size_t size) {
     throw std::bad_alloc();
   }
   add_live_block(stack);
-  return {&stack, block, stack.low(), 0};
+  return {&stack, block, stack.low(), 0, false};
 }
 
 Place take_shared_place(std::size_t size) {
+  const Runtime runtime;
   Stack& stack = take_stack(size);
-  return {&stack, arch::thread_pointer(), stack.low(), 0};
+  return {&stack, Hubs::main_greenlet().block(), stack.low(), 0, true};
 }
 
 void give_place(Stack& stack) noexcept {

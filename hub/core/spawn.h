@@ -20,8 +20,8 @@ T& in_block(std::uintptr_t block, T& mine) noexcept {
 // A stack of at least `size` bytes with a TLS block as new. Throws std::bad_alloc.
 Place take_place(std::size_t size);
 
-// A stack of at least `size` bytes for a greenlet that shares the running code's TLS block, and so must stay on this
-// kernel thread: library mode. Throws std::bad_alloc.
+// A stack of at least `size` bytes for a greenlet that shares the TLS block of the main greenlet, and so must stay on
+// its kernel thread: library mode. Throws std::bad_alloc.
 Place take_shared_place(std::size_t size);
 
 // Precondition: nobody is on it any more.
