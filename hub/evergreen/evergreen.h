@@ -1,6 +1,7 @@
 // All of evergreen's library: gevent's vocabulary in C++.
 #pragma once
 
+#include "evergreen/async_result.h"
 #include "evergreen/deadline.h"
 #include "evergreen/event.h"
 #include "evergreen/greenlet.h"
