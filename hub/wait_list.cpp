@@ -54,34 +54,42 @@ void WaitList::remove(Waiter& waiter) noexcept {
   waiter.next = waiter.previous = nullptr;
 }
 
-void WaitList::wake_one() noexcept {
-  bool chosen = false;
+void WaitList::wake(Waiter& waiter) noexcept {
+  remove(waiter);
+  core::unpark(*waiter.greenlet, Wake::woken);
+}
+
+void WaitList::wake_observers() noexcept {
   for (Waiter* waiter = head().next; waiter != &head_;) {
     Waiter& one = *waiter;
     waiter = one.next;
-    if (chosen && !one.observes) continue;
-    chosen |= !one.observes;
-    remove(one);
-    core::unpark(*one.greenlet, Wake::woken);
+    if (one.observes) wake(one);
   }
 }
 
+Waiter* WaitList::oldest() noexcept {
+  Waiter* waiter = head().next;
+  while (waiter != &head_ && waiter->observes) waiter = waiter->next;
+  return waiter != &head_ ? waiter : nullptr;
+}
+
+void WaitList::wake_one() noexcept {
+  wake_observers();
+  if (!empty()) wake(*head_.next);
+}
+
 void WaitList::wake_all() noexcept {
-  while (!empty()) {
-    Waiter& one = *head_.next;
-    remove(one);
-    core::unpark(*one.greenlet, Wake::woken);
-  }
+  while (!empty()) wake(*head_.next);
 }
 
 // For handlers of signals, which run at the end of a Runtime and may end the thread: the list is free meanwhile, and
 // `me` stays where it is in it.
 void WaitList::let_handlers_run(Guard& guard, Waiter& me) {
-  unlock();
+  guard.list_.unlock();
   auto* const runtime = std::launder(reinterpret_cast<Runtime*>(guard.runtime_));
   const auto come_back = [&] {
     new (guard.runtime_) Runtime;
-    lock();
+    guard.list_.lock();
   };
   try {
     runtime->~Runtime();
@@ -94,16 +102,20 @@ void WaitList::let_handlers_run(Guard& guard, Waiter& me) {
 }
 
 bool WaitList::wait(Guard& guard, const char* why, Deadline deadline, bool beaten) {
+  Waiter me;
+  return wait(guard, me, why, deadline, beaten);
+}
+
+bool WaitList::wait(Guard& guard, Waiter& me, const char* why, Deadline deadline, bool beaten) {
   if (deadline.has_passed()) return false;
   core::HubGreenlet& self = core::current_or_thread();
-  Waiter me;
   me.greenlet = &self;
   insert_before(beaten ? *head().next : head(), me);
   while (me.is_linked()) {
     core::prepare_to_park(self, core::Hears::everything);
-    unlock();
+    guard.list_.unlock();
     const Wake how = core::park_within_limit(self, why, deadline);
-    lock();
+    guard.list_.lock();
     if (!me.is_linked()) break;  // chosen; what else has come stays for the next wait
     if (how == Wake::signalled) {
       let_handlers_run(guard, me);

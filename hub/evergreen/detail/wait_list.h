@@ -66,9 +66,18 @@ class WaitList {
   // and leaves by an exception passes the choice on.
   bool wait(Guard& guard, const char* why, Deadline deadline, bool beaten = false);
 
+  // The same for a Waiter of the caller's own kind, by which whoever wakes it tells it more. And `guard` may be another
+  // list's, whose lock then guards both. Who passes the choice on wakes another one as wake_one() does.
+  bool wait(Guard& guard, Waiter& me, const char* why, Deadline deadline, bool beaten = false);
+
   // In the scope of a Guard. All who observe, and the oldest of the others, or all. Never switches.
   void wake_one() noexcept;
   void wake_all() noexcept;
+  void wake_observers() noexcept;
+
+  // In the scope of a Guard: the oldest that does not observe, or nullptr; and to wake just that one.
+  [[nodiscard]] Waiter* oldest() noexcept;
+  static void wake(Waiter& waiter) noexcept;
   [[nodiscard]] bool empty() const noexcept { return head_.next == nullptr || head_.next == &head_; }
 
   // In the scope of a Guard: for who waits in several lists at once.
