@@ -73,6 +73,12 @@ Waiter* WaitList::oldest() noexcept {
   return waiter != &head_ ? waiter : nullptr;
 }
 
+std::size_t WaitList::count() const noexcept {
+  std::size_t count = 0;
+  for (const Waiter* one = head_.next; one != nullptr && one != &head_; one = one->next) count += one->observes ? 0 : 1;
+  return count;
+}
+
 void WaitList::wake_one() noexcept {
   wake_observers();
   if (!empty()) wake(*head_.next);

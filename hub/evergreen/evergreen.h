@@ -2,9 +2,13 @@
 #pragma once
 
 #include "evergreen/async_result.h"
+#include "evergreen/channel.h"
 #include "evergreen/deadline.h"
 #include "evergreen/event.h"
 #include "evergreen/greenlet.h"
 #include "evergreen/greenlet_exit.h"
 #include "evergreen/offload.h"
+#include "evergreen/priority_queue.h"
+#include "evergreen/queue.h"
+#include "evergreen/queue_error.h"
 #include "evergreen/timeout.h"

@@ -77,6 +77,7 @@ class WaitList {
 
   // In the scope of a Guard: the oldest that does not observe, or nullptr; and to wake just that one.
   [[nodiscard]] Waiter* oldest() noexcept;
+  [[nodiscard]] std::size_t count() const noexcept;  // of those that do not observe
   static void wake(Waiter& waiter) noexcept;
   [[nodiscard]] bool empty() const noexcept { return head_.next == nullptr || head_.next == &head_; }
 
