@@ -6,5 +6,6 @@
 #include "evergreen/event.h"
 #include "evergreen/greenlet.h"
 #include "evergreen/greenlet_exit.h"
+#include "evergreen/io.h"
 #include "evergreen/offload.h"
 #include "evergreen/timeout.h"
