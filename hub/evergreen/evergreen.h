@@ -7,3 +7,6 @@
 #include "evergreen/greenlet_exit.h"
 #include "evergreen/offload.h"
 #include "evergreen/timeout.h"
+
+// gevent's vocabulary in C++. What is in detail/ is not for users.
+namespace evergreen {}
