@@ -9,3 +9,6 @@
 #include "evergreen/io.h"
 #include "evergreen/offload.h"
 #include "evergreen/timeout.h"
+
+// gevent's vocabulary in C++. What is in detail/ is not for users.
+namespace evergreen {}
