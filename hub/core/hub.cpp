@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <new>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
+#include "greenlet/annotate.h"
 #include "greenlet/arch_x86_64.h"
 #include "greenlet/kernel_thread.h"
 #include "greenlet/static_tls.h"
@@ -42,20 +44,23 @@ HubGreenlet::HubGreenlet(Hub& home, const Place& place, Entry entry)
   if (place.block != arch::thread_pointer()) introduce(place.block, this, home);
 }
 
-Hub::Hub(unsigned index)
+Hub::Hub(unsigned index, Mode mode)
     : loop_(
           [](void* self) {
             if (auto* act = static_cast<Hub*>(self)->on_wake) act();
           },
           this),
       deadlines_(loop_),
-      descriptors_(loop_, index) {}
+      descriptors_(loop_, index),
+      mode_(mode) {}
 
+// In library mode on the kernel thread's block, as the greenlets, which stay there: nothing then writes the FS base.
 void Hub::make_loop_greenlet() {
-  const Place place = take_place(loop_stack_size);
+  const bool shares = mode_ == Mode::library && (current == nullptr || current->shares_block());
+  const Place place = shares ? take_shared_place(loop_stack_size) : take_place(loop_stack_size);
   loop_greenlet_ = new (place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet)))
       RawGreenlet(place.low, static_cast<std::size_t>(place.stack->high() - place.low), place.block, loop_entry);
-  introduce(place.block, nullptr, *this);
+  if (!shares) introduce(place.block, nullptr, *this);
 }
 
 void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
@@ -74,25 +79,25 @@ void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
 }
 
 Hub& Hub::start(HubGreenlet& main, Mode mode) {
+  if (annotate::sanitized && mode == Mode::threads) throw std::logic_error("sanitizers can only run library mode");
   update_static_tls();
   // Its descriptors have high numbers, and come before the second kernel thread: once two share their table, the kernel
   // lets the table grow only after a pause (RCU) of some 15 ms.
-  Hub& hub = *new Hub(0);
+  Hub& hub = *new Hub(0, mode);
   if (const int error = start_monitor()) {
     delete &hub;
     throw std::system_error(error, std::generic_category(), "cannot start a thread");
   }
   hub.make_loop_greenlet();
   run_setxid_in_own_blocks();
-  Carrier& carrier = Carriers::adopt_this_thread();
-  hub.mode_ = mode;
+  Carrier& carrier = Carriers::adopt_this_thread(mode);
   if (mode == Mode::library) main.share_block();
   hub.begin_with(main, carrier);
   return hub;
 }
 
 Hub* Hub::make(unsigned index) {
-  Hub* hub = new Hub(index);
+  Hub* hub = new Hub(index, Mode::threads);
   try {
     hub->make_loop_greenlet();
   } catch (...) {
@@ -111,22 +116,22 @@ void Hub::restart_after_fork(HubGreenlet& calling) {
   forget_monitor();
   forget_watches();
   SignalMasks::restart_after_fork();
-  new (this) Hub(0);  // first: a hub needs descriptors, a carrier can do without
-  Carrier& carrier = Carriers::restart_after_fork();
+  new (this) Hub(0, mode);  // first: a hub needs descriptors, a carrier can do without
+  Carrier& carrier = Carriers::restart_after_fork(mode);
   make_loop_greenlet();
   begin_with(calling, carrier);
   on_wake = act;
-  mode_ = mode;
 }
 
 RawGreenlet& Hub::loop_entry(RawGreenlet&) {
-  enter_tls_block();
+  if (!running_hub->loop_greenlet_->shares_block()) enter_tls_block();
   running_hub->run_loop();
 }
 
 // Runs when no greenlet is ready, and when the budget of direct switches is spent.
 void Hub::run_loop() noexcept {
   for (;;) {
+    current = nullptr;  // a greenlet's, where that shares this TLS block
     look();
     grant();
     HubGreenlet* next = next_ready();

@@ -114,7 +114,7 @@ class Hub {
     Errand* next;
   };
 
-  explicit Hub(unsigned index);
+  Hub(unsigned index, Mode mode);
   ~Hub() = default;
   void make_loop_greenlet();  // once there are several kernel threads: TLS blocks know that
   void begin_with(HubGreenlet& main, Carrier& carrier) noexcept;
@@ -134,7 +134,7 @@ class Hub {
   Inbox inbox_;
   DeadlineQueue deadlines_;
   Descriptors descriptors_;
-  Mode mode_ = Mode::threads;
+  const Mode mode_;
   RawGreenlet* loop_greenlet_ = nullptr;
   std::atomic<Errand*> errands_{nullptr};
   std::size_t budget_ = 0;        // switches until the loop looks at descriptors and deadlines again

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "greenlet/raw_greenlet.h"
+#include "greenlet/stack.h"
 #include "hub/deadline.h"
 
 namespace evergreen::core {
