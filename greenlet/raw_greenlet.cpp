@@ -2,8 +2,8 @@
 // greenlet that left. fcontext's ontop could do that last step on top of the target's stack; storing on arrival is
 // cheaper, and it gives one place where "is off its stack" is known.
 //
-// Boost's three functions in assembly are used as they are. boost::context::fiber wraps them in more jumps: to make one,
-// and to end it on the next one's stack; sanitizers, which must be told before each jump, could not follow these.
+// Boost's three functions in assembly are used as they are. boost::context::fiber wraps them in more jumps: to make
+// one, and to end it on the next one's stack; sanitizers, which must be told before each jump, could not follow these.
 
 #include "greenlet/raw_greenlet.h"
 
@@ -58,8 +58,7 @@ void RawGreenlet::begin(boost::context::detail::transfer_t first) {
 }
 
 // Runs on this greenlet's stack as soon as somebody has switched to it. (ASan may have no fake frames on the way.)
-[[gnu::no_sanitize_address]] inline RawGreenlet& RawGreenlet::arrive(
-    boost::context::detail::transfer_t here) noexcept {
+[[gnu::no_sanitize_address]] inline RawGreenlet& RawGreenlet::arrive(boost::context::detail::transfer_t here) noexcept {
   const Passage passage = *static_cast<const Passage*>(here.data);
   RawGreenlet &left = passage.from, &self = passage.to;
   self.fiber_.arrive(left.fiber_);
