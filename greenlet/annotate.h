@@ -116,8 +116,9 @@ inline void stack_made([[maybe_unused]] const void* low, [[maybe_unused]] const 
 #endif
 }
 
-// A stack from the pool, used by somebody, and not any more. Objects above `high`, up to `top`, are part of it. Whoever
-// reads or writes it in between refers to a dead greenlet's variable.
+// A stack from the pool is used by somebody; and not any more. Objects above `high`, up to `top`, are part of it.
+// Whoever reads or writes it in between refers to a dead greenlet's variable: ASan then says "use-after-poison". (Of
+// the upper part, where most variables are: 1/8 of what is marked costs memory.)
 inline void stack_taken([[maybe_unused]] const std::byte* low, [[maybe_unused]] const std::byte* high,
                         [[maybe_unused]] const std::byte* top) {
 #ifdef EVERGREEN_ASAN
@@ -129,7 +130,9 @@ inline void stack_given([[maybe_unused]] const std::byte* low, [[maybe_unused]] 
                         [[maybe_unused]] const std::byte* top) {
 #ifdef EVERGREEN_ASAN
   __lsan_unregister_root_region(low, static_cast<std::size_t>(top - low));
-  ASAN_POISON_MEMORY_REGION(low, static_cast<std::size_t>(high - low));
+  constexpr std::ptrdiff_t most = 64 << 10;
+  const auto size = static_cast<std::size_t>(high - low < most ? high - low : most);
+  ASAN_POISON_MEMORY_REGION(high - size, size);
 #endif
 }
 

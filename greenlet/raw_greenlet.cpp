@@ -41,11 +41,11 @@ class SharedBlockState {
 
 RawGreenlet::RawGreenlet() noexcept : block_(arch::thread_pointer()) {}
 
-RawGreenlet::RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block, Entry entry)
+RawGreenlet::RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block, Entry entry, bool shares_block)
     : context_(boost::context::detail::make_fcontext(low + size, size, begin)),
       entry_(entry),
       block_(block),
-      shares_block_(block == arch::thread_pointer()),
+      shares_block_(shares_block),
       fiber_(low, size) {}
 
 // The outermost call of each stack of ours. Never returns: nobody would be there.

@@ -23,9 +23,9 @@ class RawGreenlet {
   // The running kernel thread's own stack and block.
   RawGreenlet() noexcept;
 
-  // A fresh greenlet on `stack`, with `block` as its TLS block (the creator's thread pointer to share that one).
-  // `low` and `size` say which memory it runs on: normally the rest of the stack, or memory that the program gave.
-  RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block, Entry entry);
+  // A fresh greenlet with `block` as its TLS block: its own, or its kernel thread's, shared. `low` and `size` say which
+  // memory it runs on: normally the rest of its stack, or memory that the program gave.
+  RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block, Entry entry, bool shares_block = false);
 
   RawGreenlet(const RawGreenlet&) = delete;
   RawGreenlet& operator=(const RawGreenlet&) = delete;

@@ -28,17 +28,11 @@ using core::Direction;
 inline int wait_ready(int fd, Direction direction, const char* why, Deadline deadline, bool has_done_part = false) {
   using Restarts = Interruption::Restarts;
   const Interruption interruption(deadline.is_never() && !has_done_part ? Restarts::if_asked : Restarts::never);
-  switch (core::wait_fd(fd, direction, why, deadline)) {
-    case core::Wake::woken:
-      return 0;
-    case core::Wake::timed_out:
-      return EAGAIN;
-    case core::Wake::interrupted:
-      return EBADF;
-    case core::Wake::signalled:
-      return has_done_part && has_cancel_pending() ? EINTR : interruption.after_signal();
-  }
-  __builtin_unreachable();
+  const core::Wake how = core::wait_fd(fd, direction, why, deadline);
+  if (how == core::Wake::timed_out) return EAGAIN;
+  if (how == core::Wake::interrupted) return EBADF;
+  if (how == core::Wake::signalled && has_done_part && has_cancel_pending()) return EINTR;
+  return interruption.after(how);
 }
 
 // What poll says of `fd` now: which of `events`, and whether POLLERR, POLLHUP, POLLNVAL. 0: nothing. Not by libc's

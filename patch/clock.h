@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "hub/deadline.h"
+#include "evergreen/deadline.h"
 
 namespace evergreen::patch {
 

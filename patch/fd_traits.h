@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "hub/core/closing.h"
-#include "hub/deadline.h"
+#include "evergreen/deadline.h"
 
 namespace evergreen::patch {
 

@@ -5,6 +5,9 @@
 
 #include <cerrno>
 
+#include "hub/core/end.h"
+#include "hub/core/park.h"
+
 namespace evergreen::patch {
 
 // How many handlers have run on this greenlet so far, and how many of them without SA_RESTART.
@@ -27,6 +30,13 @@ class Interruption {
   [[nodiscard]] int after_signal() const {
     pthread_testcancel();
     return has_come() ? EINTR : 0;
+  }
+
+  // After any end of the wait: the same; or, where an exception of the library's waits for control to be back in C++,
+  // how the call must fail until then (hub/core/end.h).
+  [[nodiscard]] int after(core::Wake how) const {
+    if (how == core::Wake::ended) return core::error_of_end(core::current_or_thread());
+    return how == core::Wake::signalled ? after_signal() : 0;
   }
 
  private:

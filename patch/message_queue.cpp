@@ -25,7 +25,7 @@ int wait_ready_or_restart(mqd_t queue, Direction direction, const char* why, Dea
   const Interruption interruption(Interruption::Restarts::if_asked);
   const core::Wake wake = core::wait_fd(queue, direction, why, deadline);
   if (wake == core::Wake::interrupted) return EBADF;
-  return wake == core::Wake::signalled ? interruption.after_signal() : 0;
+  return interruption.after(wake);
 }
 
 // attempt() is the timed call with `long_ago`.

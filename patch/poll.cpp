@@ -31,7 +31,7 @@ int wait_with(core::FdInterest* interests, const pollfd* fds, nfds_t count, shor
     if (fds[i].fd >= 0) interests[used++] = interest_of(fds[i], unasked);
   }
   const core::Wake wake = core::wait_any_fd({interests, used}, why, deadline);
-  return wake == core::Wake::signalled ? interruption.after_signal() : 0;
+  return interruption.after(wake);
 }
 
 }  // namespace

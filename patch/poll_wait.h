@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 
-#include "hub/deadline.h"
+#include "evergreen/deadline.h"
 #include "patch/interruption.h"
 #include "patch/running_mask.h"
 #include "patch/shim.h"

@@ -46,7 +46,7 @@ int park_until_pending(const OwnDescriptor& of_process, const char* why, Restart
       of_process.is_open() ? deadline : std::min(deadline, Deadline::in(std::chrono::milliseconds(1)));
   const core::Wake wake = of_process.is_open() ? core::wait_fd(of_process.fd(), Direction::read, why, until)
                                                : core::sleep_until(until, why);
-  return wake == core::Wake::signalled ? interruption.after_signal() : 0;
+  return interruption.after(wake);
 }
 
 // As sigtimedwait, which fails with EAGAIN where no signal of `set` is pending in time.

@@ -37,10 +37,11 @@ bool is_usable(const timespec* time) noexcept {
 int sleep_till(Deadline deadline, const char* why) {
   pthread_testcancel();
   const Interruption interruption(Interruption::Restarts::never);
-  while (core::sleep_until(deadline, why) == core::Wake::signalled) {
-    if (const int error = interruption.after_signal()) return error;
+  for (;;) {
+    const core::Wake how = core::sleep_until(deadline, why);
+    if (how == core::Wake::timed_out) return 0;
+    if (const int error = interruption.after(how)) return error;
   }
-  return 0;
 }
 
 // The same for a length of time; `left` is what a signal has left of it.

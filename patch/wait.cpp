@@ -28,7 +28,7 @@ pid_t park_until_end(const OwnDescriptor& end, const char* why, Call call) {
     if (result != 0) return result;
     const Interruption interruption(Interruption::Restarts::if_asked);
     const core::Wake wake = core::wait_fd(end.fd(), core::Direction::read, why, Deadline::in(patience));
-    const int error = wake == core::Wake::signalled ? interruption.after_signal() : 0;
+    const int error = interruption.after(wake);
     if (error != 0) return fail<pid_t>(error);
   }
 }

@@ -37,30 +37,28 @@ void introduce(std::uintptr_t block, HubGreenlet* self, Hub& hub) noexcept {
 }  // namespace
 
 HubGreenlet::HubGreenlet(Hub& home, const Place& place, Entry entry)
-    : RawGreenlet(place.low, place.size, place.block, entry),
+    : RawGreenlet(place.low, place.size, place.block, entry, place.shares_block),
       home(&home),
       stack(place.stack),
       signal_mask((current != nullptr ? *current : Hubs::main_greenlet()).signal_mask) {
-  if (place.block != arch::thread_pointer()) introduce(place.block, this, home);
+  if (!place.shares_block) introduce(place.block, this, home);
 }
 
-Hub::Hub(unsigned index, Mode mode)
+Hub::Hub(unsigned index)
     : loop_(
           [](void* self) {
             if (auto* act = static_cast<Hub*>(self)->on_wake) act();
           },
           this),
       deadlines_(loop_),
-      descriptors_(loop_, index),
-      mode_(mode) {}
+      descriptors_(loop_, index) {}
 
-// In library mode on the kernel thread's block, as the greenlets, which stay there: nothing then writes the FS base.
-void Hub::make_loop_greenlet() {
-  const bool shares = mode_ == Mode::library && (current == nullptr || current->shares_block());
-  const Place place = shares ? take_shared_place(loop_stack_size) : take_place(loop_stack_size);
-  loop_greenlet_ = new (place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet)))
-      RawGreenlet(place.low, static_cast<std::size_t>(place.stack->high() - place.low), place.block, loop_entry);
-  if (!shares) introduce(place.block, nullptr, *this);
+void Hub::make_loop_greenlet(std::uintptr_t shared) {
+  const Place place = shared != 0 ? take_shared_place(loop_stack_size, shared) : take_place(loop_stack_size);
+  void* memory = place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet));
+  const auto size = static_cast<std::size_t>(place.stack->high() - place.low);
+  loop_greenlet_ = new (memory) RawGreenlet(place.low, size, place.block, loop_entry, place.shares_block);
+  if (!place.shares_block) introduce(place.block, nullptr, *this);
 }
 
 void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
@@ -83,12 +81,14 @@ Hub& Hub::start(HubGreenlet& main, Mode mode) {
   update_static_tls();
   // Its descriptors have high numbers, and come before the second kernel thread: once two share their table, the kernel
   // lets the table grow only after a pause (RCU) of some 15 ms.
-  Hub& hub = *new Hub(0, mode);
+  Hub& hub = *new Hub(0);
   if (const int error = start_monitor()) {
     delete &hub;
     throw std::system_error(error, std::generic_category(), "cannot start a thread");
   }
-  hub.make_loop_greenlet();
+  hub.mode_ = mode;
+  // In library mode the loop stays on the kernel thread, as the greenlets do: nothing then writes the FS base.
+  hub.make_loop_greenlet(mode == Mode::library ? main.block() : 0);
   run_setxid_in_own_blocks();
   Carrier& carrier = Carriers::adopt_this_thread(mode);
   if (mode == Mode::library) main.share_block();
@@ -97,7 +97,7 @@ Hub& Hub::start(HubGreenlet& main, Mode mode) {
 }
 
 Hub* Hub::make(unsigned index) {
-  Hub* hub = new Hub(index, Mode::threads);
+  Hub* hub = new Hub(index);
   try {
     hub->make_loop_greenlet();
   } catch (...) {
@@ -112,15 +112,24 @@ void Hub::restart_after_fork(HubGreenlet& calling) {
   // What was made of the parent's hubs stays where it is, unused: unwinding the loops' stacks would run those hubs, and
   // other kernel threads may have been changing the rest while fork copied it.
   const auto act = on_wake;
-  const Mode mode = mode_;
+  const Mode was = mode();
   forget_monitor();
   forget_watches();
   SignalMasks::restart_after_fork();
-  new (this) Hub(0, mode);  // first: a hub needs descriptors, a carrier can do without
-  Carrier& carrier = Carriers::restart_after_fork(mode);
-  make_loop_greenlet();
+  new (this) Hub(0);  // first: a hub needs descriptors, a carrier can do without
+  mode_ = was;
+  Carrier& carrier = Carriers::restart_after_fork(was);
+  make_loop_greenlet(calling.shares_block() ? calling.block() : 0);
   begin_with(calling, carrier);
   on_wake = act;
+}
+
+// The main greenlet's block is shared from now on, so it must be on no other kernel thread than the loop: it goes home
+// first, and from then on nobody takes the hub from it.
+void Hub::become_library() noexcept {
+  HubGreenlet& main = Hubs::main_greenlet();
+  mode_ = Mode::library;
+  main.share_block();
 }
 
 RawGreenlet& Hub::loop_entry(RawGreenlet&) {

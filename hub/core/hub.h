@@ -61,7 +61,10 @@ class Hub {
   DeadlineQueue& deadlines() noexcept { return deadlines_; }
   Descriptors& descriptors() noexcept { return descriptors_; }
   Statistics& statistics() noexcept { return statistics_; }
-  [[nodiscard]] Mode mode() const noexcept { return mode_; }
+  [[nodiscard]] Mode mode() const noexcept { return mode_.load(std::memory_order_relaxed); }
+
+  // Any: from now on it is not taken from its greenlets. Threads that it has stay; new ones are dealt to others.
+  void become_library() noexcept;
 
   // Any: how many greenlets live here.
   [[nodiscard]] std::size_t alive() const noexcept { return alive_.load(); }
@@ -114,9 +117,10 @@ class Hub {
     Errand* next;
   };
 
-  Hub(unsigned index, Mode mode);
+  explicit Hub(unsigned index);
   ~Hub() = default;
-  void make_loop_greenlet();  // once there are several kernel threads: TLS blocks know that
+  // On a TLS block of its own, or on `shared`. Once there are several kernel threads: blocks know that.
+  void make_loop_greenlet(std::uintptr_t shared = 0);
   void begin_with(HubGreenlet& main, Carrier& carrier) noexcept;
 
   static RawGreenlet& loop_entry(RawGreenlet& self);
@@ -134,7 +138,7 @@ class Hub {
   Inbox inbox_;
   DeadlineQueue deadlines_;
   Descriptors descriptors_;
-  const Mode mode_;
+  std::atomic<Mode> mode_{Mode::threads};
   RawGreenlet* loop_greenlet_ = nullptr;
   std::atomic<Errand*> errands_{nullptr};
   std::size_t budget_ = 0;        // switches until the loop looks at descriptors and deadlines again

@@ -4,10 +4,15 @@
 #include <atomic>
 #include <boost/intrusive/set.hpp>
 #include <cstdint>
+#include <memory>
 
+#include "evergreen/deadline.h"
 #include "greenlet/raw_greenlet.h"
 #include "greenlet/stack.h"
-#include "hub/deadline.h"
+
+namespace evergreen {
+class Timeout;
+}
 
 namespace evergreen::core {
 
@@ -19,6 +24,7 @@ enum class Wake : std::uint8_t {
   timed_out,    // the deadline passed
   interrupted,  // what it waited for is gone: a closed descriptor
   signalled,    // a signal or a cancellation waits for it, notify.h; only if the park hears
+  ended,        // somebody ends the greenlet, or its limit has passed; only if the park hears everything
 };
 
 using DeadlineHook = boost::intrusive::set_member_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>>;
@@ -30,6 +36,7 @@ struct Place {
   std::uintptr_t block;
   std::byte* low;
   std::size_t size;
+  bool shares_block = false;  // with its kernel thread and all others on that: library mode
 };
 
 // Scheduling state of one greenlet; or of a plain kernel thread that waits for greenlets (home == nullptr).
@@ -46,7 +53,7 @@ class alignas(64) HubGreenlet : public RawGreenlet {
   HubGreenlet(Hub& home, const Place& place, Entry entry);
 
   // The word that wakers and the greenlet compete for; the protocol is in park.h.
-  // `hears` goes with the first four.
+  // The marks go with the first four: which parks a signal ends, and which whoever ends the greenlet.
   enum Parking : std::uint32_t {
     awake,
     parked,
@@ -56,7 +63,10 @@ class alignas(64) HubGreenlet : public RawGreenlet {
     timed_out,
     interrupted,
     signalled,
-    hears = 16
+    ended,
+    hears = 16,
+    heeds_end = 32,
+    marks = hears | heeds_end
   };
 
   std::atomic<std::uint32_t> parking{awake};
@@ -71,6 +81,13 @@ class alignas(64) HubGreenlet : public RawGreenlet {
   std::int64_t cpu_began = -1;   // cpu_time.h: what its kernel thread's clock showed; -1 while it does not run
   std::atomic<std::int64_t> cpu_used{0};
   std::uint64_t signal_mask = 0;  // signal_masks.h; inherited from whoever makes it
+
+  // The library's, end.h. An exception waits for it, until it is thrown; set by others, before they unpark it as ended.
+  std::atomic<bool> has_end{false};
+  bool told_end = false;               // to a C library, by the result of a call
+  Deadline limit = Deadline::never();  // the earliest of its Timeouts
+  Timeout* timeouts = nullptr;         // innermost first
+  std::shared_ptr<void> identity;      // what getcurrent() gives; nullptr: nobody has asked for it
 
   // See solo.h. Written by the new owner of the hub that it was taken from; the rest by the greenlet itself.
   std::atomic<bool> solo{false};

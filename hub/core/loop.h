@@ -4,7 +4,7 @@
 
 #include <ev.h>
 
-#include "hub/deadline.h"
+#include "evergreen/deadline.h"
 
 namespace evergreen::core {
 

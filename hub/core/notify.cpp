@@ -23,7 +23,7 @@ void notify(HubGreenlet& target, void (*kick)(pid_t thread, int signal), int sig
   if (&target == current) return;
   const std::uint32_t seen = target.parking.load();
   unpark(target, Wake::signalled);
-  if ((seen & ~std::uint32_t{HubGreenlet::hears}) == HubGreenlet::parked) return;
+  if ((seen & ~std::uint32_t{HubGreenlet::marks}) == HubGreenlet::parked) return;
   // It may run, on the carrier that it was last seen on; not if that one runs us.
   const Carrier* carrier = in_block(target.block(), my_carrier);
   if (carrier != nullptr && carrier != my_carrier) kick(carrier->thread(), signal);

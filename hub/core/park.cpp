@@ -27,6 +27,8 @@ constexpr HubGreenlet::Parking outcome_of(Wake how) {
       return HubGreenlet::interrupted;
     case Wake::signalled:
       return HubGreenlet::signalled;
+    case Wake::ended:
+      return HubGreenlet::ended;
   }
   __builtin_unreachable();
 }
@@ -66,14 +68,13 @@ Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
 
 void unpark(HubGreenlet& greenlet, Wake how, Order order) noexcept {
   std::uint32_t seen = greenlet.parking.load();
-  bool hears;
   do {
-    hears = (seen & HubGreenlet::hears) != 0;
-    if ((seen & ~std::uint32_t{HubGreenlet::hears}) > HubGreenlet::polling) return;  // it has been woken already
-    if (how == Wake::signalled && !hears) return;
+    if ((seen & ~std::uint32_t{HubGreenlet::marks}) > HubGreenlet::polling) return;  // it has been woken already
+    if (how == Wake::signalled && (seen & HubGreenlet::hears) == 0) return;
+    if (how == Wake::ended && (seen & HubGreenlet::heeds_end) == 0) return;
   } while (!greenlet.parking.compare_exchange_weak(seen, outcome_of(how)));
   provoke();
-  seen &= ~std::uint32_t{HubGreenlet::hears};
+  seen &= ~std::uint32_t{HubGreenlet::marks};
   if (seen == HubGreenlet::awake) return;  // it has not parked yet, and now won't
   if (seen == HubGreenlet::blocked) {
     syscall(SYS_futex, &greenlet.parking, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, nullptr, nullptr, 0);

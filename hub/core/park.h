@@ -10,14 +10,14 @@
 //
 // HubGreenlet::parking is the word they compete for:
 //
-//     awake  --park-->  parked  --unpark, deadline-->  woken | timed_out | interrupted | signalled
+//     awake  --park-->  parked  --unpark, deadline-->  woken | timed_out | interrupted | signalled | ended
 //                                              --park returns-->  awake
-//     awake  --unpark, between 1 and 3-->  woken | interrupted | signalled:  park then returns at once
+//     awake  --unpark, between 1 and 3-->  woken | interrupted | signalled | ended:  park then returns at once
 //
 // `parked` is off its stack, on its hub. A plain kernel thread or a solo greenlet (solo.h) is `blocked` in a futex on
 // this word instead, or `polling` descriptors, and may go back to `awake` by itself. Only a park that was prepared as
-// one that hears can end as `signalled`: the word says so by a bit. What others hold a pointer to until it has ended,
-// as an errand on the greenlet's stack, must not end so.
+// one that hears can end as `signalled` or `ended`: the word says so by a mark. What others hold a pointer to until it
+// has ended, as an errand on the greenlet's stack, must not end so.
 //
 // Each arrow is one atomic exchange, so exactly one of several wakers wins, and only the winner of `parked -> ...`
 // makes the greenlet ready: it can't be on a run queue twice. No wake-up is lost, because unpark() before park() is
@@ -25,10 +25,13 @@
 // belong to one hub, such as Descriptors, "the lock" is that only the hub's driver uses them.)
 #pragma once
 
+#include <algorithm>
+#include <array>
+
+#include "evergreen/deadline.h"
 #include "greenlet/cancellation.h"
 #include "hub/core/hub_greenlet.h"
 #include "hub/core/runtime.h"
-#include "hub/deadline.h"
 
 namespace evergreen::core {
 
@@ -48,12 +51,16 @@ HubGreenlet& current_or_thread();
 //
 // `cancellation`: hears signals too, and does not even begin to wait where a cancellation is pending. For cancellation
 // points: others would never wait.
-enum class Hears : std::uint8_t { nothing, signals, cancellation };
+// `everything`: all that, and whoever ends the greenlet (end.h). Park by park_within_limit() then.
+enum class Hears : std::uint8_t { nothing, signals, cancellation, everything };
 inline void prepare_to_park(HubGreenlet& self, Hears what = Hears::nothing) noexcept;
 
 // Step 3. Stops the running greenlet (self must be current_or_thread()) until unpark() or until `deadline` has passed;
 // `why` is a literal that names the call. errno is kept. Not on a loop stack.
 Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept;
+
+// The same where it was prepared as one that hears everything: until its limit at most, and then `ended`.
+inline Wake park_within_limit(HubGreenlet& self, const char* why, Deadline deadline) noexcept;
 
 // Makes `greenlet` ready. Any kernel thread, in the scope of a Runtime that is not nested(). Does nothing if it has
 // been woken already. `first`: ahead of all that are ready already, where the caller drives its hub.
@@ -61,8 +68,15 @@ enum class Order : bool { last, first };
 void unpark(HubGreenlet& greenlet, Wake how, Order order = Order::last) noexcept;
 
 inline void prepare_to_park(HubGreenlet& self, Hears what) noexcept {
-  self.parking.store(what == Hears::nothing ? HubGreenlet::awake : HubGreenlet::awake | HubGreenlet::hears);
-  if (what == Hears::cancellation && has_cancel_pending()) unpark(self, Wake::signalled);
+  static constexpr std::array<std::uint32_t, 4> marks{0, HubGreenlet::hears, HubGreenlet::hears, HubGreenlet::marks};
+  self.parking.store(HubGreenlet::awake | marks[static_cast<std::size_t>(what)]);
+  if (what >= Hears::cancellation && has_cancel_pending()) unpark(self, Wake::signalled);
+  if (what == Hears::everything && self.has_end.load()) unpark(self, Wake::ended);
+}
+
+inline Wake park_within_limit(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
+  const Wake how = park(self, why, std::min(deadline, self.limit));
+  return how == Wake::timed_out && self.limit < deadline ? Wake::ended : how;
 }
 
 // Lets every other ready greenlet of this hub run first. For a plain kernel thread: sched_yield(2).

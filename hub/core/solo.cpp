@@ -80,7 +80,7 @@ void fill(pollfd* fds, std::span<const FdInterest> interests, int kicked) noexce
 
 // Nobody woke us: from `word` back to awake, hearing as before. False if somebody has just done it.
 bool give_up(HubGreenlet& self, std::uint32_t word) noexcept {
-  return self.parking.compare_exchange_strong(word, word & HubGreenlet::hears);
+  return self.parking.compare_exchange_strong(word, word & HubGreenlet::marks);
 }
 
 // Blocks until the greenlet is woken, or until the deadline: then the word is `awake` again, so that whoever wakes it
@@ -132,7 +132,7 @@ std::optional<Wake> poll_with(HubGreenlet& self, pollfd* fds, std::span<const Fd
     wait.unlink();
   }
   if (kicked >= 0 && fds[interests.size()].revents != 0) my_carrier->take_kick();
-  if ((self.parking.load() & ~std::uint32_t{HubGreenlet::hears}) != HubGreenlet::awake) return take_outcome(self);
+  if ((self.parking.load() & ~std::uint32_t{HubGreenlet::marks}) != HubGreenlet::awake) return take_outcome(self);
   if (ready != 0) return Wake::woken;
   if (deadline.has_passed()) return Wake::timed_out;
   return std::nullopt;
@@ -148,7 +148,7 @@ bool stays_solo(HubGreenlet& self) noexcept {
 }
 
 std::uint32_t begin_park(HubGreenlet& self, HubGreenlet::Parking how) noexcept {
-  std::uint32_t seen = self.parking.load(std::memory_order_relaxed) & HubGreenlet::hears;  // else it is awake no more
+  std::uint32_t seen = self.parking.load(std::memory_order_relaxed) & HubGreenlet::marks;  // else it is awake no more
   const std::uint32_t word = seen | how;
   return self.parking.compare_exchange_strong(seen, word) ? word : 0;
 }
@@ -161,6 +161,8 @@ Wake take_outcome(HubGreenlet& self) noexcept {
       return Wake::interrupted;
     case HubGreenlet::signalled:
       return Wake::signalled;
+    case HubGreenlet::ended:
+      return Wake::ended;
     default:
       return Wake::woken;
   }

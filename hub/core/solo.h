@@ -9,9 +9,9 @@
 #include <optional>
 #include <span>
 
+#include "evergreen/deadline.h"
 #include "hub/core/descriptors.h"
 #include "hub/core/hub_greenlet.h"
-#include "hub/deadline.h"
 
 namespace evergreen::core {
 

@@ -27,12 +27,13 @@ Place take_place(std::size_t size) {
     throw std::bad_alloc();
   }
   add_live_block(stack);
-  return {&stack, block, stack.low(), 0};
+  return {&stack, block, stack.low(), 0, false};
 }
 
-Place take_shared_place(std::size_t size) {
+Place take_shared_place(std::size_t size, std::uintptr_t block) {
+  const Runtime runtime;
   Stack& stack = take_stack(size);
-  return {&stack, arch::thread_pointer(), stack.low(), 0};
+  return {&stack, block, stack.low(), 0, true};
 }
 
 void give_place(Stack& stack) noexcept {

@@ -16,7 +16,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "hub/deadline.h"
+#include "evergreen/deadline.h"
 
 namespace evergreen::core {
 namespace {

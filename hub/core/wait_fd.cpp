@@ -13,7 +13,7 @@ namespace {
 
 Wake sleep_a_little(const char* why, Deadline deadline) {
   const Wake wake = sleep_until(std::min(deadline, Deadline::in(std::chrono::milliseconds(1))), why);
-  if (wake == Wake::signalled) return wake;
+  if (wake == Wake::signalled || wake == Wake::ended) return wake;
   return deadline.has_passed() ? Wake::timed_out : Wake::woken;
 }
 
@@ -22,9 +22,11 @@ Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const ch
   FdWaiter* const first = waiters;
   bool complete = true;
   const Runtime runtime;  // first: no handler may park in between
-  prepare_to_park(self, Hears::cancellation);
+  prepare_to_park(self, Hears::everything);
   if (stays_solo(self)) {
-    if (const auto end = poll_solo(self, interests, deadline)) return *end;
+    const auto end = poll_solo(self, interests, std::min(deadline, self.limit));
+    if (end == Wake::timed_out && self.limit < deadline) return Wake::ended;
+    if (end) return *end;
   }
   if (running_hub == nullptr) go_home();
   Descriptors& descriptors = self.home->descriptors();
@@ -40,7 +42,7 @@ Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const ch
       complete = descriptors.add_special(interest.fd, interest.special, *waiters++) && complete;
     }
   }
-  const Wake wake = complete ? park(self, why, deadline) : sleep_a_little(why, deadline);
+  const Wake wake = complete ? park_within_limit(self, why, deadline) : sleep_a_little(why, deadline);
   for (FdWaiter* waiter = first; waiter != waiters; ++waiter) Descriptors::remove(*waiter);
   return wake;
 }
@@ -66,7 +68,7 @@ Wake sleep_until(Deadline deadline, const char* why, Hears hears) {
   const Runtime runtime;
   HubGreenlet& self = current_or_thread();
   prepare_to_park(self, hears);
-  return park(self, why, deadline);
+  return hears == Hears::everything ? park_within_limit(self, why, deadline) : park(self, why, deadline);
 }
 
 }  // namespace evergreen::core

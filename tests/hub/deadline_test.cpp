@@ -1,4 +1,4 @@
-#include "hub/deadline.h"
+#include "evergreen/deadline.h"
 
 #include "tests/support/catch.h"
 

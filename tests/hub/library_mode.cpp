@@ -16,11 +16,11 @@
 #include "hub/core/hub.h"
 #include "hub/core/hubs.h"
 #include "hub/core/park.h"
+#include "hub/core/spawn.h"
 #include "hub/core/wait_fd.h"
-#include "tests/support/guest.h"
+#include "tests/support/process.h"
 
 using namespace evergreen;
-using namespace evergreen::test;
 using namespace std::chrono_literals;
 
 namespace {
@@ -29,6 +29,39 @@ void check(bool holds, const char* what) {
   if (holds) return;
   std::printf("FAILED: %s\n", what);
   std::exit(EXIT_FAILURE);
+}
+
+int alive = 0;
+
+class Guest : public core::HubGreenlet {
+ public:
+  Guest(core::Hub& hub, const core::Place& place, std::function<void()> body)
+      : HubGreenlet(hub, place, entry), body_(std::move(body)) {
+    when_dead_ = [](RawGreenlet& raw) noexcept { core::bury(static_cast<Guest&>(raw)); };
+  }
+
+ private:
+  static RawGreenlet& entry(RawGreenlet& raw) {
+    auto& self = static_cast<Guest&>(raw);
+    core::begin_user_code(self);
+    self.body_();
+    --alive;
+    core::end_user_code();
+    return self.home->leave_for_ever(self);
+  }
+
+  std::function<void()> body_;
+};
+
+void spawn(core::Hub& hub, std::function<void()> body) {
+  ++alive;
+  hub.adopt(core::make_greenlet<Guest>(hub, core::take_shared_place(64 << 10, core::current->block()), std::move(body)));
+}
+
+void sleep_for(std::chrono::nanoseconds length) { core::sleep_until(Deadline::in(length), "test"); }
+
+void join_all() {
+  while (alive != 0) sleep_for(1ms);
 }
 
 thread_local int shared_by_all = 0;
@@ -112,7 +145,9 @@ std::string errors_of(const std::function<void()>& body) {
 }  // namespace
 
 int main() {
-  core::Hub& hub = start_library_mode();
+  test::require_glibc();
+  struct Main : core::HubGreenlet {};
+  core::Hub& hub = core::Hub::start(*new Main, core::Mode::library);
   what_follows_a_greenlet(hub);
   descriptors(hub);
   int status = EXIT_FAILURE;

@@ -6,7 +6,7 @@
 #include <string>
 #include <thread>
 
-#include "hub/offload.h"
+#include "evergreen/offload.h"
 #include "tests/hub/offload_support.h"
 #include "tests/support/catch.h"
 #include "tests/support/gate.h"

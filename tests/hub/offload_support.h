@@ -5,7 +5,7 @@
 #include <thread>
 #include <utility>
 
-#include "hub/offload.h"
+#include "evergreen/offload.h"
 
 namespace evergreen::test {
 

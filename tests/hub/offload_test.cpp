@@ -1,4 +1,4 @@
-#include "hub/offload.h"
+#include "evergreen/offload.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

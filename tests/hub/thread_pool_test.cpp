@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "hub/offload.h"
+#include "evergreen/offload.h"
 #include "tests/support/catch.h"
 #include "tests/support/gate.h"
 #include "tests/support/hub_fixture.h"

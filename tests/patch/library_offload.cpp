@@ -1,6 +1,6 @@
 // hub/offload.h in a program that links libevergreen and is preloaded too: a thread can go on without its hub, so the
 // call is made in place; with one carrier it cannot, and a thread of the pool makes it.
-#include "hub/offload.h"
+#include "evergreen/offload.h"
 
 #include <cstdlib>
 #include <cstring>

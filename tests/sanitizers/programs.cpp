@@ -1,8 +1,5 @@
 // What sanitizers and Valgrind must report of greenlets, and what they must not: one case each, named by argv[1].
 // reports.py knows what is to be seen.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -15,15 +12,23 @@
 #include <thread>
 #include <vector>
 
-#include "hub/core/park.h"
-#include "hub/evergreen/offload.h"
-#include "tests/support/guest.h"
+#include "evergreen/evergreen.h"
 
 using namespace evergreen;
-using namespace evergreen::test;
 using namespace std::chrono_literals;
 
 namespace {
+
+std::vector<AnyGreenlet> all;
+
+template <class F>
+void start(F f) {
+  all.push_back(spawn(std::move(f)));
+}
+
+void join_all() {
+  for (const AnyGreenlet& greenlet : std::exchange(all, {})) greenlet.join();
+}
 
 // What the compiler must not see through.
 template <class T>
@@ -47,14 +52,14 @@ template <class T>
 }
 
 // Unwinds deep stacks, also while others are in the middle of theirs.
-void exceptions(core::Hub& hub) {
+void exceptions() {
   for (int id = 0; id < 20; ++id) {
-    spawn(hub, [] {
+    start([] {
       for (int i = 0; i < 10; ++i) {
         try {
           throw_deep(20);
         } catch (const std::runtime_error&) {
-          core::yield();
+          sleep(0s);
         }
         use_stack_again();
       }
@@ -62,8 +67,8 @@ void exceptions(core::Hub& hub) {
   }
   join_all();
   for (int i = 0; i < 100; ++i) {  // on stacks that were used before
-    spawn(hub, use_stack_again);
-    core::yield();
+    start(use_stack_again);
+    sleep(0s);
   }
   join_all();
 }
@@ -72,18 +77,18 @@ void exceptions(core::Hub& hub) {
 [[gnu::noinline]] long count_down(int depth, std::vector<const long*>& seen) {
   long mine = depth;
   seen.push_back(hidden(&mine));
-  core::yield();
+  sleep(0s);
   const long below = depth == 0 ? 0 : count_down(depth - 1, seen);
   seen.pop_back();
   return below + mine;
 }
 
-void stacks(core::Hub& hub) {
+void stacks() {
   long sum = 0;
   std::vector<const long*> seen;
   for (int round = 0; round < 3; ++round) {
     for (int id = 0; id < 50; ++id) {
-      spawn(hub, [&] {
+      start([&] {
         std::vector<const long*> own;
         sum += count_down(20, own);
       });
@@ -99,8 +104,8 @@ void stacks(core::Hub& hub) {
   return numbers[hidden(0)];
 }
 
-void overflow(core::Hub& hub) {
-  spawn(hub, [] { smash(4); });
+void overflow() {
+  start([] { smash(4); });
   join_all();
 }
 
@@ -109,19 +114,19 @@ void overflow(core::Hub& hub) {
   return hidden(&local);
 }
 
-void use_after_return(core::Hub& hub) {
-  spawn(hub, [] { std::printf("%d\n", *returns_local()); });
+void use_after_return() {
+  start([] { std::printf("%d\n", *returns_local()); });
   join_all();
 }
 
 [[gnu::noinline]] int look_at(const int* number) { return *number; }
 
-void dead_greenlets_variable(core::Hub& hub) {
+void dead_greenlets_variable() {
   const int* left = nullptr;
-  spawn(hub, [&] {
+  start([&] {
     int number = 1;
     left = hidden(&number);
-    core::yield();
+    sleep(0s);
   });
   join_all();
   std::printf("%d\n", look_at(left));
@@ -129,20 +134,20 @@ void dead_greenlets_variable(core::Hub& hub) {
 
 // Only a stack knows of the memory when the process ends: first the parked greenlet's, then, as a greenlet ends it, the
 // main one's.
-void reachable_from_stacks(core::Hub& hub) {
+void reachable_from_stacks() {
   const auto mains = std::make_unique<std::string>(100, 'm');
-  spawn(hub, [] {
+  start([] {
     const auto own = std::make_unique<std::string>(100, 'g');
-    sleep_for(1h);
+    sleep(1h);
   });
-  spawn(hub, [] { std::exit(EXIT_SUCCESS); });
-  sleep_for(1h);
+  start([] { std::exit(EXIT_SUCCESS); });
+  sleep(1h);
 }
 
 [[gnu::noinline]] void lose() { static_cast<void>(hidden(new int[100])); }
 
-void leak(core::Hub& hub) {
-  spawn(hub, [] {
+void leak() {
+  start([] {
     lose();
     static_cast<void>(hidden(static_cast<int*>(nullptr)));
     use_stack_again();
@@ -155,14 +160,14 @@ int shared_number;
 [[gnu::noinline]] void write_number(int value) { shared_number = value; }
 
 // Nothing orders the greenlet's write and the thread's; the pipe only makes both happen.
-void race(core::Hub& hub) {
+void race() {
   std::atomic<bool> written{false};
   std::thread thread([&] {
     write_number(1);
     written.store(true, std::memory_order_relaxed);
   });
-  spawn(hub, [&] {
-    while (!written.load(std::memory_order_relaxed)) sleep_for(1ms);
+  start([&] {
+    while (!written.load(std::memory_order_relaxed)) sleep(1ms);
     write_number(2);
   });
   join_all();
@@ -170,26 +175,24 @@ void race(core::Hub& hub) {
 }
 
 // Greenlets of one hub, one after the other, need no lock; threads are ordered by who wakes whom.
-void no_race(core::Hub& hub) {
+void no_race() {
   long plain = 0;
   for (int id = 0; id < 20; ++id) {
-    spawn(hub, [&] {
+    start([&] {
       for (int i = 0; i < 200; ++i) {
         ++plain;
         if (i % 50 == 0) plain += offload([&plain, seen = plain] { return plain - seen; }, Deadline::in(1h));
-        core::yield();
+        sleep(0s);
       }
     });
   }
   int from_thread = 0;
-  core::HubGreenlet& self = *core::current;
-  core::prepare_to_park(self);
+  Event written;
   std::thread thread([&] {
     from_thread = 1;
-    const core::Runtime runtime;
-    core::unpark(self, core::Wake::woken);
+    written.set();
   });
-  core::park(self, "test", Deadline::never());
+  written.wait();
   ++from_thread;
   join_all();
   thread.join();
@@ -201,15 +204,15 @@ void no_race(core::Hub& hub) {
   if (*hidden(&number) == 7) std::puts("seven");
 }
 
-void uninitialised(core::Hub& hub) {
-  spawn(hub, read_uninitialised);
+void uninitialised() {
+  start(read_uninitialised);
   join_all();
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-  const std::map<std::string, void (*)(core::Hub&)> cases{
+  const std::map<std::string, void (*)()> cases{
       {"exceptions", exceptions},
       {"stacks", stacks},
       {"overflow", overflow},
@@ -223,5 +226,5 @@ int main(int count, char** arguments) {
   };
   const auto found = cases.find(count == 2 ? arguments[1] : "");
   if (found == cases.end()) return EXIT_FAILURE;
-  found->second(start_library_mode());
+  found->second();
 }

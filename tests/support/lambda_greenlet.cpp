@@ -25,7 +25,8 @@ StackScope::StackScope(std::size_t size) : stack_(take_stack(size)) {}
 StackScope::~StackScope() { StackPool::give(stack_); }
 
 LambdaGreenlet::LambdaGreenlet(Stack& stack, std::uintptr_t block, Body body)
-    : RawGreenlet(stack.low(), static_cast<std::size_t>(stack.high() - stack.low()), block, entry),
+    : RawGreenlet(stack.low(), static_cast<std::size_t>(stack.high() - stack.low()), block, entry,
+                  block == arch::thread_pointer()),
       body_(std::move(body)),
       own_block_(block != arch::thread_pointer()) {
   when_dead_ = when_dead;

@@ -8,12 +8,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "evergreen/deadline.h"
+#include "evergreen/greenlet_exit.h"
+#include "evergreen/timeout.h"
 #include "hub/core/can_migrate.h"
 #include "hub/core/slow_call.h"
 #include "hub/core/thread_pool.h"
-#include "hub/deadline.h"
-#include "hub/greenlet_exit.h"
-#include "hub/timeout.h"
 
 namespace evergreen {
 namespace core {
@@ -77,7 +77,8 @@ std::invoke_result_t<F> offload_to(ThreadPool& pool, F f, Deadline deadline) {
   auto& mine = static_cast<OffloadJob<F>&>(*job);
   switch (pool.run(job, "offload", deadline)) {
     case Wake::woken:
-    case Wake::signalled:  // which run() does not hear
+    case Wake::signalled:  // these two run() does not hear
+    case Wake::ended:
       break;
     case Wake::timed_out:
       throw Timeout("offload: timed out");

@@ -10,12 +10,16 @@ namespace evergreen {
 
 // A point in time until which to wait. Always the last parameter; relative times exist only where a caller has one.
 //
-//     event.wait(Deadline::in(500ms));
+//     event.wait(500ms);
 //
 // On CLOCK_MONOTONIC. Threads: a value, usable anywhere.
 class Deadline {
  public:
   using Clock = std::chrono::steady_clock;
+
+  // `length` from now, as in(): wherever a Deadline is wanted a length may stand.
+  template <class Rep, class Period>
+  Deadline(std::chrono::duration<Rep, Period> length) noexcept : Deadline(in(length)) {}  // NOLINT(*-explicit-*)
 
   static constexpr Deadline never() noexcept { return Deadline(Clock::time_point::max()); }
   static Deadline now() noexcept { return Deadline(Clock::now()); }
