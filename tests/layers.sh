@@ -27,7 +27,7 @@ mapfile -t not_arch < <(find greenlet hub patch tools examples -name '*.[ch]*' !
 forbid '(^|[;{}]) *(asm|__asm|__asm__)\b' 'only greenlet/arch_x86_64.h has assembly' "${not_arch[@]}"
 
 for header in $(find greenlet hub patch -name '*.h'); do
-  g++ -fsyntax-only -std=c++20 -D_GNU_SOURCE -Wall -Wextra -Werror -I. -x c++ - <<<"#include \"$header\"" ||
+  g++ -fsyntax-only -std=c++20 -D_GNU_SOURCE -Wall -Wextra -Werror -I. -Ihub -x c++ - <<<"#include \"$header\"" ||
     { echo "FAILED: $header does not compile alone"; failed=1; }
 done
 exit $failed
