@@ -100,7 +100,7 @@ void stacks() {
 
 [[gnu::noinline]] int smash(int index) {
   int numbers[4] = {};
-  numbers[hidden(index)] = 1;
+  hidden(&numbers[0])[index] = 1;
   return numbers[hidden(0)];
 }
 
@@ -149,7 +149,7 @@ void reachable_from_stacks() {
 void leak() {
   start([] {
     lose();
-    static_cast<void>(hidden(static_cast<int*>(nullptr)));
+    hidden(static_cast<int*>(nullptr));
     use_stack_again();
   });
   join_all();
@@ -172,6 +172,7 @@ void race() {
   });
   join_all();
   thread.join();
+  std::printf("%d\n", shared_number);
 }
 
 // Greenlets of one hub, one after the other, need no lock; threads are ordered by who wakes whom.
@@ -181,7 +182,7 @@ void no_race() {
     start([&] {
       for (int i = 0; i < 200; ++i) {
         ++plain;
-        if (i % 50 == 0) plain += offload([&plain, seen = plain] { return plain - seen; }, Deadline::in(1h));
+        if (i % 50 == 0) plain += offload([seen = plain] { return seen - seen; }, Deadline::in(1h));
         sleep(0s);
       }
     });

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-# A case that ends with status 0 and without a word, or with a report in which these stand one after the other.
+# A case that ends with status 0 and without a report; or with one, in which these stand one after the other.
 CLEAN = None
 CASES = {
     "asan": {
@@ -16,31 +16,32 @@ CASES = {
         "stacks": CLEAN,
         "reachable_from_stacks": CLEAN,
         "no_race": CLEAN,
-        "overflow": [r"stack-buffer-overflow", r"#0 .* in (?:.*::)?smash\(int\)", r"in RawGreenlet::begin|::begin\(",
-                     r"located in stack of thread T0", r"#0 .* in (?:.*::)?smash\(int\)", r"'numbers'"],
-        "use_after_return": [r"stack-use-after-return", r"in frame", r"#0 .* in (?:.*::)?returns_local", r"'local'"],
-        "dead_greenlets_variable": [r"use-after-poison", r"#0 .* in (?:.*::)?look_at"],
-        "leak": [r"LeakSanitizer: detected memory leaks", r"Direct leak of 400 byte", r"in (?:.*::)?lose\(\)"],
+        "overflow": ["stack-buffer-overflow", "#0 .* in smash", "RawGreenlet::begin", "in stack of thread T0",
+                     "#0 .* in smash", "'numbers'"],
+        "use_after_return": ["stack-use-after-return", "in frame", "#0 .* in returns_local", "'local'"],
+        "dead_greenlets_variable": ["use-after-poison", "#0 .* in look_at"],
+        "leak": ["detected memory leaks", "Direct leak of 400 byte", "in lose", "RawGreenlet::begin"],
     },
     "tsan": {
         "exceptions": CLEAN,
         "stacks": CLEAN,
         "no_race": CLEAN,
-        "race": [r"data race", r"Write of size 4 .* by main thread", r"#0 (?:.*::)?write_number\(int\)",
-                 r"evergreen::RawGreenlet::begin", r"Previous write of size 4 .* by thread",
-                 r"#0 (?:.*::)?write_number\(int\)"],
+        "race": ["data race", "Write of size 4 .* by", "#0 write_number", "RawGreenlet::begin", "Previous write of size 4",
+                 "#0 write_number"],
     },
     "memcheck": {
         "exceptions": CLEAN,
         "stacks": CLEAN,
         "no_race": CLEAN,
-        "uninitialised": [r"Conditional jump or move depends on uninitialised", r"read_uninitialised",
-                          r"RawGreenlet::begin"],
+        "uninitialised": ["depends on uninitialised", "read_uninitialised", "RawGreenlet::begin"],
     },
 }
 
+# These are about variables that must be on the real stack.
+REAL_STACK = {"overflow", "dead_greenlets_variable", "reachable_from_stacks"}
+
 SETTINGS = {
-    "ASAN_OPTIONS": "detect_stack_use_after_return=1:detect_leaks=1",
+    "ASAN_OPTIONS": "detect_leaks=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     "TSAN_OPTIONS": "halt_on_error=0",
 }
@@ -52,7 +53,9 @@ def main():
     kind, program, case = sys.argv[1:]
     expected = CASES[kind][case]
     command = (MEMCHECK if kind == "memcheck" else []) + [program, case]
-    run = subprocess.run(command, env=os.environ | SETTINGS, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    environment = os.environ | SETTINGS
+    environment["ASAN_OPTIONS"] += f":detect_stack_use_after_return={int(case not in REAL_STACK)}"
+    run = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, timeout=120)
     output = run.stdout.decode(errors="replace")
     # Where all is slow, the monitor may say so.
