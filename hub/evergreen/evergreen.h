@@ -6,5 +6,9 @@
 #include "evergreen/event.h"
 #include "evergreen/greenlet.h"
 #include "evergreen/greenlet_exit.h"
+#include "evergreen/io.h"
 #include "evergreen/offload.h"
 #include "evergreen/timeout.h"
+
+// gevent's vocabulary in C++. What is in detail/ is not for users.
+namespace evergreen {}
