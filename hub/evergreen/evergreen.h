@@ -2,13 +2,18 @@
 #pragma once
 
 #include "evergreen/async_result.h"
+#include "evergreen/barrier.h"
+#include "evergreen/condition.h"
 #include "evergreen/deadline.h"
 #include "evergreen/event.h"
 #include "evergreen/greenlet.h"
 #include "evergreen/greenlet_exit.h"
 #include "evergreen/io.h"
+#include "evergreen/lock.h"
 #include "evergreen/offload.h"
+#include "evergreen/semaphore.h"
 #include "evergreen/timeout.h"
+#include "evergreen/wait.h"
 
 // gevent's vocabulary in C++. What is in detail/ is not for users.
 namespace evergreen {}
