@@ -17,19 +17,18 @@ struct QueueCore::Putter : Waiter {
 };
 
 QueueCore::Result QueueCore::put(QueueNode*& node, Deadline deadline) {
-  Putter me(node);
   WaitList::Guard guard(waiters_);
-  for (bool beaten = false; node != nullptr; beaten = true) {
-    if (shut_down_) return Result::shut_down;
-    if (enter(*node)) {
-      node = nullptr;
-      break;
-    }
-    if (deadline.has_passed()) return Result::late;
-    if (limit_ == 0) waiters_.wake_observers();  // they need not wait, if they get
-    if (!putters_.wait(guard, me, "Queue::put", deadline, beaten)) return Result::late;
+  if (shut_down_) return Result::shut_down;
+  if (enter(*node)) {
+    node = nullptr;
+    return Result::done;
   }
-  return Result::done;
+  if (deadline.has_passed()) return Result::late;
+  Putter me(node);
+  putters_.add(me);
+  if (limit_ == 0) waiters_.tell_observers();  // whoever gets now need not wait
+  if (!putters_.wait(guard, me, "Queue::put", deadline)) return Result::late;
+  return node == nullptr ? Result::done : Result::shut_down;
 }
 
 QueueCore::Result QueueCore::get(QueueNode*& node, Deadline deadline) {
@@ -66,26 +65,31 @@ QueueCore::Result QueueCore::get_best(QueueNode*& node, Deadline deadline) {
 
 // Done: it was handed one, or there are some, and nobody holds them.
 QueueCore::Result QueueCore::wait_for_item(WaitList::Guard& guard, Getter& me, Deadline deadline) {
-  for (bool beaten = false; me.node == nullptr; beaten = true) {
-    wait_while_held(guard);
-    if (count_ > 0) break;
-    if (!me.observes && (me.node = take_from_putter()) != nullptr) {
-      ++unfinished_;
-      break;
-    }
-    if (shut_down_) return Result::shut_down;
-    try {
-      if (!waiters_.wait(guard, me, "Queue::get", deadline, beaten)) return Result::late;
-    } catch (...) {
-      if (me.node != nullptr && !hand_over(*me.node)) {  // it was chosen, and its thread ends
-        stored_.push_front(*me.node);
-        ++count_;
-        waiters_.wake_observers();
-      }
-      throw;
-    }
+  wait_while_held(guard);
+  if (count_ > 0) return Result::done;
+  me.node = take_from_putter();
+  if (me.node != nullptr) {
+    ++unfinished_;
+    return Result::done;
   }
-  return Result::done;
+  if (shut_down_) return Result::shut_down;
+  if (deadline.has_passed()) return Result::late;
+  waiters_.add(me);
+  try {
+    if (!waiters_.wait(guard, me, "Queue::get", deadline)) return Result::late;
+  } catch (...) {
+    if (me.node != nullptr) take_back(*me.node);
+    throw;
+  }
+  return me.node != nullptr ? Result::done : Result::shut_down;
+}
+
+// Who was to get it is ended by a handler of a signal.
+void QueueCore::take_back(QueueNode& node) noexcept {
+  if (hand_over(node)) return;
+  stored_.push_front(node);
+  ++count_;
+  tell_of_item();
 }
 
 // No deadline: somebody compares or copies items, and it is the items that have one.
@@ -94,12 +98,15 @@ void QueueCore::wait_while_held(WaitList::Guard& guard) {
 }
 
 QueueCore::Result QueueCore::Holder::wait(Deadline deadline) {
-  Getter me;
-  me.observes = true;  // it takes none
   WaitList::Guard guard(queue.waiters_);
-  const Result result = queue.wait_for_item(guard, me, deadline);
-  if (result == Result::done) hold();
-  return result;
+  for (bool beaten = false;; beaten = true) {
+    queue.wait_while_held(guard);
+    if (queue.count_ > 0) break;
+    if (queue.shut_down_) return Result::shut_down;
+    if (!queue.peekers_.wait(guard, "Queue::peek", deadline, beaten)) return Result::late;
+  }
+  hold();
+  return Result::done;
 }
 
 void QueueCore::Holder::hold() noexcept {
@@ -123,11 +130,10 @@ void QueueCore::Holder::give_back() {
 }
 
 bool QueueCore::hand_over(QueueNode& node) noexcept {
-  Waiter* const oldest = waiters_.oldest();
-  if (oldest == nullptr) return false;
-  static_cast<Getter*>(oldest)->node = &node;
-  WaitList::wake(*oldest);
-  return true;
+  auto* const getter = static_cast<Getter*>(waiters_.oldest());
+  if (getter == nullptr) return false;
+  getter->node = &node;
+  return waiters_.choose_one();
 }
 
 bool QueueCore::enter(QueueNode& node) noexcept {
@@ -145,15 +151,19 @@ void QueueCore::store(QueueNode& node) noexcept {
   node.number = ++last_number_;
   ++count_;
   ++unfinished_;
-  waiters_.wake_observers();
+  tell_of_item();
+}
+
+void QueueCore::tell_of_item() noexcept {
+  waiters_.tell_observers();
+  peekers_.wake_all();
 }
 
 QueueNode* QueueCore::take_from_putter() noexcept {
-  Waiter* const oldest = putters_.oldest();
-  if (oldest == nullptr) return nullptr;
-  QueueNode* const node = std::exchange(static_cast<Putter*>(oldest)->node, nullptr);
-  WaitList::wake(*oldest);
-  return node;
+  auto* const putter = static_cast<Putter*>(putters_.oldest());
+  if (putter == nullptr) return nullptr;
+  putters_.choose_one();
+  return std::exchange(putter->node, nullptr);
 }
 
 void QueueCore::count_taken() noexcept {
@@ -178,6 +188,7 @@ NodeList QueueCore::shut_down(bool immediate) {
   shut_down_ = true;
   waiters_.wake_all();
   putters_.wake_all();
+  peekers_.wake_all();
   if (immediate) {
     dropped.append(std::move(stored_));
     finish(std::exchange(count_, 0));

@@ -92,7 +92,7 @@ class QueueCore : public Waitable {
     Holder(const Holder&) = delete;
     Holder& operator=(const Holder&) = delete;
     ~Holder() noexcept(false) { give_back(); }
-    Result wait(Deadline deadline);  // until there is an item
+    Result wait(Deadline deadline);  // until there is an item that nobody else holds
     void hold() noexcept;            // in the scope of a Guard
     void give_back();
 
@@ -114,13 +114,15 @@ class QueueCore : public Waitable {
   bool hand_over(QueueNode& node) noexcept;
   bool enter(QueueNode& node) noexcept;
   void store(QueueNode& node) noexcept;
+  void take_back(QueueNode& node) noexcept;
+  void tell_of_item() noexcept;
   QueueNode* take_from_putter() noexcept;
   void count_taken() noexcept;
   void let_in() noexcept;
   void finish(std::size_t count) noexcept;
 
-  // All guarded by waiters_: there getters wait, and who observes.
-  WaitList putters_, holders_, joiners_;
+  // All guarded by waiters_, where getters wait.
+  WaitList putters_, peekers_, holders_, joiners_;
   NodeList stored_;
   std::size_t count_ = 0;  // of stored items, and of held ones
   std::size_t limit_;
