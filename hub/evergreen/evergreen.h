@@ -1,10 +1,13 @@
 // All of evergreen's library: gevent's vocabulary in C++.
 #pragma once
 
+#include "evergreen/address.h"
 #include "evergreen/deadline.h"
 #include "evergreen/event.h"
 #include "evergreen/greenlet.h"
 #include "evergreen/greenlet_exit.h"
 #include "evergreen/io.h"
+#include "evergreen/line_reader.h"
 #include "evergreen/offload.h"
+#include "evergreen/socket.h"
 #include "evergreen/timeout.h"
