@@ -2,6 +2,7 @@
 #pragma once
 
 #include "evergreen/address.h"
+#include "evergreen/async_result.h"
 #include "evergreen/deadline.h"
 #include "evergreen/event.h"
 #include "evergreen/greenlet.h"
@@ -11,3 +12,6 @@
 #include "evergreen/offload.h"
 #include "evergreen/socket.h"
 #include "evergreen/timeout.h"
+
+// gevent's vocabulary in C++. What is in detail/ is not for users.
+namespace evergreen {}
