@@ -5,5 +5,8 @@
 #include "evergreen/event.h"
 #include "evergreen/greenlet.h"
 #include "evergreen/greenlet_exit.h"
+#include "evergreen/hub.h"
+#include "evergreen/loop_exit.h"
 #include "evergreen/offload.h"
+#include "evergreen/run_info.h"
 #include "evergreen/timeout.h"

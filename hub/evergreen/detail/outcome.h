@@ -38,6 +38,16 @@ class Outcome {
   [[nodiscard]] const std::exception_ptr& exception() const noexcept { return error_; }
   [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }
 
+  // The value itself, once: or rethrows the exception.
+  T take() {
+    if (error_ != nullptr) std::rethrow_exception(std::move(error_));
+    if constexpr (std::is_reference_v<T>) {
+      return static_cast<T>(**value_);
+    } else if constexpr (!std::is_void_v<T>) {
+      return std::move(*value_);
+    }
+  }
+
   // The value: a copy, or where it can only be moved itself, once. Rethrows the exception. Throws std::logic_error
   // where the value has been moved away.
   T get() {
