@@ -156,7 +156,8 @@ class Hub {
 
   explicit Hub(unsigned index);
   ~Hub() = default;
-  void make_loop_greenlet();  // once there are several kernel threads: TLS blocks know that
+  // On a TLS block of its own, or on `shared`. Once there are several kernel threads: blocks know that.
+  void make_loop_greenlet(std::uintptr_t shared = 0);
   void begin_with(HubGreenlet& main, Carrier& carrier) noexcept;
 
   static RawGreenlet& loop_entry(RawGreenlet& self);
