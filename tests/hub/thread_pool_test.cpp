@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "evergreen/offload.h"
+#include "evergreen/timeout.h"
 #include "tests/support/catch.h"
 #include "tests/support/gate.h"
 #include "tests/support/hub_fixture.h"

@@ -150,10 +150,6 @@ TEST_CASE_METHOD(WithoutHandlers, "who waits for a descriptor may be woken", "[l
   close(fd);
 }
 
-namespace {
-Event* set_by_handler = nullptr;
-}
-
 TEST_CASE_METHOD(WithoutHandlers, "a handler of signals that the program has installed may wake us", "[loop_exit]") {
   struct sigaction action {};
   static std::atomic<bool> came = false;
