@@ -87,7 +87,7 @@ class Group {
   // Calls f(arguments...) in a member that it spawns, waits for it, and returns what it returns, or throws what it
   // throws. In place, if the running greenlet is a member: it would else wait for its own slot.
   template <class F, class... Arguments>
-  auto apply(F&& f, Arguments&&... arguments) {
+  decltype(auto) apply(F&& f, Arguments&&... arguments) {
     return detail::apply_in(*state_, std::forward<F>(f), std::forward<Arguments>(arguments)...);
   }
 
@@ -99,10 +99,11 @@ class Group {
     if (auto slot = state_->take_slot(Deadline::now())) {
       return detail::spawn_in(*state_, std::move(slot), std::forward<F>(f), std::forward<Arguments>(arguments)...);
     }
-    return evergreen::spawn(
-        [state = state_, call = Call(std::forward<F>(f), std::forward<Arguments>(arguments)...)]() mutable {
-          return std::apply([&](auto&&... parts) { return detail::apply_in(*state, std::move(parts)...); }, call);
-        });
+    Call call(std::forward<F>(f), std::forward<Arguments>(arguments)...);
+    return evergreen::spawn([state = state_, call = std::move(call)]() mutable -> decltype(auto) {
+      return std::apply(
+          [&](auto&&... parts) -> decltype(auto) { return detail::apply_in(*state, std::move(parts)...); }, call);
+    });
   }
 
   // f(item) for each item of a range, each in a member of its own, as many at a time as there is room for; returns the
