@@ -7,6 +7,7 @@
 
 #include "greenlet/fatal.h"
 #include "hub/core/end.h"
+#include "hub/core/hubs.h"
 #include "hub/core/library.h"
 #include "hub/core/settings.h"
 #include "hub/core/spawn.h"
@@ -33,6 +34,7 @@ class Fiber final : public core::HubGreenlet {
     core::begin_user_code(self);
     static_cast<detail::GreenletState*>(self.identity.get())->live(self, self.begin_);
     self.identity.reset();  // here, and not in hub code: destructors of results are the user's
+    if (&self == &core::Hubs::main_greenlet()) std::exit(EXIT_SUCCESS);  // it has forked, and is a child's main one
     core::end_user_code();
     return self.home->leave_for_ever(self);
   }

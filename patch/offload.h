@@ -2,15 +2,45 @@
 // hub meanwhile (core::SlowCall).
 #pragma once
 
+#include <netdb.h>
+
+#include "evergreen/offload.h"
 #include "hub/core/slow_call.h"
 #include "patch/shim.h"
 
 namespace evergreen::patch {
 
+// For greenlets that share a TLS block, which must stay on their kernel thread: another makes the call. It is waited for
+// in any case, as it writes to its caller's memory.
+template <class Call>
+auto called_on_pool(Call call) {
+  int error = errno, resolver_error = h_errno;
+  const auto exchange_errors = [&] {
+    std::swap(errno, error);
+    std::swap(h_errno, resolver_error);
+  };
+  struct Errors {
+    const decltype(exchange_errors)& exchange;
+    ~Errors() { exchange(); }
+  };
+  try {
+    const Errors here{exchange_errors};  // once the call is over
+    const auto job = [&] {
+      exchange_errors();
+      const Errors there{exchange_errors};
+      return call();
+    };
+    return core::offload_to(core::ThreadPool::common(), job, Deadline::never());
+  } catch (const std::exception&) {  // no thread for it
+    return call();
+  }
+}
+
 // Returns what call() does, which nearly always blocks; errno is call()'s.
 template <class Call>
 auto offloaded(Call call) {
   if (!on_greenlet()) return call();
+  if (core::current->shares_block()) return called_on_pool(call);
   const core::SlowCall slow;
   return call();
 }
@@ -19,6 +49,7 @@ auto offloaded(Call call) {
 template <class Call>
 auto offloaded(core::CallSite& site, Call call) {
   if (!on_greenlet()) return call();
+  if (core::current->shares_block() && site.is_slow()) return called_on_pool(call);
   const core::SlowCall slow(site);
   return call();
 }

@@ -42,7 +42,10 @@ Loop::Loop(void (*on_wake)(void*), void* argument)
   ev_set_loop_release_cb(loop_, before_wait, nullptr);
 }
 
-Loop::~Loop() { ev_loop_destroy(loop_); }
+void Loop::close() noexcept {
+  if (loop_ != nullptr) ev_loop_destroy(loop_);
+  loop_ = nullptr;
+}
 
 FdWatcher::FdWatcher(int fd, Direction direction, Callback callback, void* argument) noexcept
     : callback_(callback), argument_(argument) {

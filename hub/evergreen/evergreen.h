@@ -6,4 +6,5 @@
 #include "evergreen/greenlet.h"
 #include "evergreen/greenlet_exit.h"
 #include "evergreen/offload.h"
+#include "evergreen/patch.h"
 #include "evergreen/timeout.h"
