@@ -14,6 +14,7 @@
 #include "evergreen/offload.h"
 #include "evergreen/socket.h"
 #include "evergreen/run_info.h"
+#include "evergreen/patch.h"
 #include "evergreen/timeout.h"
 
 // gevent's vocabulary in C++. What is in detail/ is not for users.
