@@ -1,6 +1,7 @@
 // All of evergreen's library: gevent's vocabulary in C++.
 #pragma once
 
+#include "evergreen/address.h"
 #include "evergreen/async_result.h"
 #include "evergreen/barrier.h"
 #include "evergreen/condition.h"
@@ -8,10 +9,16 @@
 #include "evergreen/event.h"
 #include "evergreen/greenlet.h"
 #include "evergreen/greenlet_exit.h"
+#include "evergreen/hub.h"
+#include "evergreen/loop_exit.h"
 #include "evergreen/io.h"
 #include "evergreen/lock.h"
 #include "evergreen/offload.h"
 #include "evergreen/semaphore.h"
+#include "evergreen/line_reader.h"
+#include "evergreen/offload.h"
+#include "evergreen/socket.h"
+#include "evergreen/run_info.h"
 #include "evergreen/timeout.h"
 #include "evergreen/wait.h"
 
