@@ -97,6 +97,9 @@ class DummySemaphore : public detail::Lockable<DummySemaphore> {
   // Does nothing.
   void release() noexcept {}
 
+  // Returns 1 at once.
+  std::size_t wait(Deadline /*deadline*/ = Deadline::never()) noexcept { return 1; }
+
   // Never; always.
   [[nodiscard]] bool locked() const noexcept { return false; }
   [[nodiscard]] bool ready() const noexcept { return true; }

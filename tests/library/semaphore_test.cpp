@@ -137,6 +137,8 @@ TEST_CASE_METHOD(LibraryFixture, "a dummy semaphore makes nobody wait", "[semaph
   }
   CHECK_FALSE(semaphore.locked());
   CHECK(semaphore.ready());
+  const std::size_t free = semaphore.wait();
+  CHECK(free == 1);
   semaphore.release();
 }
 
