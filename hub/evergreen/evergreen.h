@@ -3,6 +3,8 @@
 
 #include "evergreen/address.h"
 #include "evergreen/async_result.h"
+#include "evergreen/barrier.h"
+#include "evergreen/condition.h"
 #include "evergreen/deadline.h"
 #include "evergreen/event.h"
 #include "evergreen/greenlet.h"
@@ -10,12 +12,16 @@
 #include "evergreen/hub.h"
 #include "evergreen/loop_exit.h"
 #include "evergreen/io.h"
+#include "evergreen/lock.h"
+#include "evergreen/offload.h"
+#include "evergreen/semaphore.h"
 #include "evergreen/line_reader.h"
 #include "evergreen/offload.h"
 #include "evergreen/socket.h"
 #include "evergreen/run_info.h"
 #include "evergreen/patch.h"
 #include "evergreen/timeout.h"
+#include "evergreen/wait.h"
 
 // gevent's vocabulary in C++. What is in detail/ is not for users.
 namespace evergreen {}

@@ -199,6 +199,18 @@ TEST_CASE_METHOD(LibraryFixture, "a greenlet that kills itself ends right there"
   CHECK(greenlet.successful());
 }
 
+TEST_CASE_METHOD(LibraryFixture, "a greenlet that joins itself can be killed, and times out", "[greenlet]") {
+  bool timed_out = false;
+  auto greenlet = spawn([&] {
+    timed_out = !getcurrent().join(1ms);
+    getcurrent().join();
+  });
+  while (!timed_out) sleep(1ms);
+  settle();
+  greenlet.kill();
+  CHECK(greenlet.successful());
+}
+
 TEST_CASE_METHOD(LibraryFixture, "spawn_later begins not before its time", "[greenlet]") {
   const Deadline begin = Deadline::in(5ms);
   auto greenlet = spawn_later(begin, [&] { return begin.has_passed(); });
