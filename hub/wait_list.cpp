@@ -71,6 +71,12 @@ bool WaitList::choose_one() noexcept {
   return false;
 }
 
+std::size_t WaitList::count() const noexcept {
+  std::size_t count = 0;
+  for (const Link* one = waiters_.next; one != &waiters_; one = one->next) ++count;
+  return count;
+}
+
 void WaitList::tell_observers() noexcept {
   while (observers_.next != &observers_) {
     auto& one = static_cast<Observer&>(*observers_.next);
@@ -80,12 +86,12 @@ void WaitList::tell_observers() noexcept {
 }
 
 // Not under the lock: the greenlet may wait for its own object, as it does by joining itself.
-void WaitList::throw_end(core::HubGreenlet& self) {
-  unlock();
+void WaitList::throw_end(Guard& guard, core::HubGreenlet& self) {
+  guard.list_.unlock();
   try {
     core::throw_end(self);
   } catch (...) {
-    lock();
+    guard.list_.lock();
     throw;
   }
 }
@@ -93,11 +99,11 @@ void WaitList::throw_end(core::HubGreenlet& self) {
 // For handlers of signals, which run at the end of a Runtime and may end the thread, or wait for something else
 // themselves. The list is free meanwhile.
 void WaitList::let_handlers_run(Guard& guard, Waiter& me) {
-  unlock();
+  guard.list_.unlock();
   auto* const runtime = std::launder(reinterpret_cast<Runtime*>(guard.runtime_));
   const auto come_back = [&] {
     new (guard.runtime_) Runtime;
-    lock();
+    guard.list_.lock();
   };
   try {
     runtime->~Runtime();
@@ -114,9 +120,9 @@ bool WaitList::wait(Guard& guard, Waiter& me, const char* why, Deadline deadline
   while (!me.chosen) {
     core::prepare_to_park(self, core::Hears::everything);
     me.greenlet = &self;
-    unlock();
+    guard.list_.unlock();
     const Wake how = core::park_within_limit(self, why, deadline);
-    lock();
+    guard.list_.lock();
     me.greenlet = nullptr;
     if (me.chosen) break;  // what else has come stays for the next wait
     if (how == Wake::signalled) {
@@ -124,7 +130,7 @@ bool WaitList::wait(Guard& guard, Waiter& me, const char* why, Deadline deadline
       continue;
     }
     me.unlink();
-    if (how == Wake::ended) throw_end(self);
+    if (how == Wake::ended) throw_end(guard, self);
     return false;
   }
   return true;
@@ -142,16 +148,16 @@ bool WaitList::wait(Guard& guard, const char* why, Deadline deadline, bool beate
   }
 }
 
-void WaitList::wait_undisturbed(Guard& /*held*/, const char* why) noexcept {
+void WaitList::wait_undisturbed(Guard& guard, const char* why) noexcept {
   core::HubGreenlet& self = core::current_or_thread();
   Waiter me;
   add(me);
   while (!me.chosen) {
     core::prepare_to_park(self);
     me.greenlet = &self;
-    unlock();
+    guard.list_.unlock();
     core::park(self, why, Deadline::never());
-    lock();
+    guard.list_.lock();
     me.greenlet = nullptr;
   }
 }

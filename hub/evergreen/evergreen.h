@@ -3,6 +3,7 @@
 
 #include "evergreen/address.h"
 #include "evergreen/async_result.h"
+#include "evergreen/channel.h"
 #include "evergreen/barrier.h"
 #include "evergreen/condition.h"
 #include "evergreen/deadline.h"
@@ -14,6 +15,9 @@
 #include "evergreen/io.h"
 #include "evergreen/lock.h"
 #include "evergreen/offload.h"
+#include "evergreen/priority_queue.h"
+#include "evergreen/queue.h"
+#include "evergreen/queue_error.h"
 #include "evergreen/semaphore.h"
 #include "evergreen/line_reader.h"
 #include "evergreen/offload.h"
