@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""table.py COMPILER: prints table.txt, and checks it.
+"""table.py COMPILER...: prints table.txt, and checks it.
 
 Each name of the column "here" is compiled against the public headers, so that none is made up; and what names.py finds
 in the installed gevent must have a row.
@@ -72,7 +72,7 @@ def main():
     wrong = list(faults(rows))
     print(*wrong, sep="\n")
     # "final" goes, because a member is named in a class that derives from its own.
-    compiler = [sys.argv[1], "-std=c++20", "-D_GNU_SOURCE", "-Dfinal=", "-fsyntax-only", "-fmax-errors=0", f"-I{INCLUDE}",
+    compiler = [*sys.argv[1:], "-std=c++20", "-D_GNU_SOURCE", "-Dfinal=", "-fsyntax-only", "-fmax-errors=0", f"-I{INCLUDE}",
                 "-x", "c++", "-"]
     source = "\n".join(program(rows)) + "\n"
     return 1 if subprocess.run(compiler, input=source, text=True).returncode != 0 or wrong else 0
