@@ -3,6 +3,7 @@
 
 #include "evergreen/address.h"
 #include "evergreen/async_result.h"
+#include "evergreen/datagram_server.h"
 #include "evergreen/deadline.h"
 #include "evergreen/event.h"
 #include "evergreen/greenlet.h"
@@ -10,7 +11,9 @@
 #include "evergreen/io.h"
 #include "evergreen/line_reader.h"
 #include "evergreen/offload.h"
+#include "evergreen/server.h"
 #include "evergreen/socket.h"
+#include "evergreen/stream_server.h"
 #include "evergreen/timeout.h"
 
 // gevent's vocabulary in C++. What is in detail/ is not for users.
