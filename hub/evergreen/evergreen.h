@@ -7,10 +7,12 @@
 #include "evergreen/greenlet.h"
 #include "evergreen/greenlet_exit.h"
 #include "evergreen/hub.h"
-#include "evergreen/loop_exit.h"
 #include "evergreen/io.h"
+#include "evergreen/loop_exit.h"
 #include "evergreen/offload.h"
+#include "evergreen/process.h"
 #include "evergreen/run_info.h"
+#include "evergreen/signal.h"
 #include "evergreen/timeout.h"
 
 // gevent's vocabulary in C++. What is in detail/ is not for users.
