@@ -25,6 +25,7 @@ WaitList::Guard::~Guard() noexcept(false) {
 }
 
 WaitList::~WaitList() {
+  while (!empty() && head_.next->greenlet->has_stayed_in_parent()) remove(*head_.next);
   if (!empty()) fatal("an object is destroyed while a greenlet waits for it in %s", head_.next->greenlet->waits_for);
 }
 
@@ -60,7 +61,7 @@ void WaitList::wake_one() noexcept {
     Waiter& one = *waiter;
     waiter = one.next;
     if (chosen && !one.observes) continue;
-    chosen |= !one.observes;
+    chosen |= !one.observes && !one.greenlet->has_stayed_in_parent();
     remove(one);
     core::unpark(*one.greenlet, Wake::woken);
   }

@@ -1,6 +1,7 @@
 // All of evergreen's library: gevent's vocabulary in C++.
 #pragma once
 
+#include "evergreen/address.h"
 #include "evergreen/async_result.h"
 #include "evergreen/deadline.h"
 #include "evergreen/event.h"
@@ -13,6 +14,11 @@
 #include "evergreen/process.h"
 #include "evergreen/run_info.h"
 #include "evergreen/signal.h"
+#include "evergreen/line_reader.h"
+#include "evergreen/offload.h"
+#include "evergreen/socket.h"
+#include "evergreen/run_info.h"
+#include "evergreen/patch.h"
 #include "evergreen/timeout.h"
 
 // gevent's vocabulary in C++. What is in detail/ is not for users.
