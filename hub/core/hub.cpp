@@ -155,17 +155,27 @@ void Hub::look() noexcept {
   round_ended_ = Deadline::Clock::now();
   carrier()->set_signal_mask(SignalMasks::blocked_by_all());
   receive();
-  const bool idle = ready_.empty();
-  if (idle) {
-    deadlines_.arm();
-    turn_.store(polling, std::memory_order_release);
-    loop_.poll(Loop::Patience::wait);
-    turn_.exchange(runtime);  // before the look at whether the monitor sleeps, which it does only while we poll
-    wake_monitor();
+  if (ready_.empty() && stepper_ == nullptr && idlers_.empty()) {
+    wait_for_work();
   } else {
+    if (stepper_ != nullptr) deadlines_.arm();  // another loop waits for us then
     loop_.poll(Loop::Patience::look);
   }
   receive();
+  if (ready_.empty()) {
+    while (Idler* idler = idlers_.pop_front()) unpark(*idler->greenlet, Wake::woken);
+  }
+  if (stepper_ != nullptr) ready_.push_front(*std::exchange(stepper_, nullptr));
+}
+
+void Hub::wait_for_work() noexcept {
+  const bool for_ever = mode() == Mode::library && nothing_is_due();
+  deadlines_.arm(for_ever ? quiet_.look_at(run()) : Deadline::never());
+  turn_.store(polling, std::memory_order_release);
+  loop_.poll(Loop::Patience::wait);
+  turn_.exchange(runtime);  // before the look at whether the monitor sleeps, which it does only while we poll
+  wake_monitor();
+  if (for_ever && nothing_is_due() && quiet_.look_at(run()).has_passed() && !end_deadlock(*this)) quiet_.still_quiet();
 }
 
 void Hub::receive() noexcept {
@@ -261,6 +271,7 @@ void Hub::adopt(HubGreenlet& fresh) noexcept {
 
 RawGreenlet& Hub::leave_for_ever(HubGreenlet& dying) noexcept {
   --alive_;
+  if (joiner_ != nullptr && is_alone()) unpark(*joiner_, Wake::woken);
   SignalMasks::remove(dying.signal_mask);
   Hubs::count_death();
   begin_run();
