@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <new>
 
 #include "greenlet/fatal.h"
 #include "greenlet/stack.h"
@@ -54,8 +55,8 @@ AlternateStack::~AlternateStack() {
 
 void report_stack_overflows(void (*describe)(const void*, char*, unsigned long) noexcept) {
   // For a handler of the program's, too. Never destroyed: exit handlers still run on it.
-  static auto* const main_threads = new AlternateStack;
-  static_cast<void>(main_threads);
+  alignas(AlternateStack) static std::byte memory[sizeof(AlternateStack)];
+  [[maybe_unused]] static auto* const main_threads = new (memory) AlternateStack;
   struct sigaction now {};
   const bool none = sigaction(SIGSEGV, nullptr, &now) == 0 && now.sa_handler == SIG_DFL;
   if (!none) return;

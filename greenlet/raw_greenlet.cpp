@@ -1,13 +1,15 @@
 // One switch is: FS base, Boost's jump, and the arriving side stores the context that the jump hands it into the
-// greenlet that left. fiber::resume_with could do that last step on top of the target's stack; storing on arrival is
+// greenlet that left. fcontext's ontop could do that last step on top of the target's stack; storing on arrival is
 // cheaper, and it gives one place where "is off its stack" is known.
+//
+// Boost's three functions in assembly are used as they are. boost::context::fiber wraps them in more jumps: to make
+// one, and to end it on the next one's stack; sanitizers, which must be told before each jump, could not follow these.
 
 #include "greenlet/raw_greenlet.h"
 
 #include <errno.h>
 
 #include <cstring>
-#include <utility>
 
 #include "greenlet/arch_x86_64.h"
 #include "greenlet/cancellation.h"
@@ -20,10 +22,6 @@ extern "C" __cxa_eh_globals* __cxa_get_globals() noexcept;
 
 namespace evergreen {
 namespace {
-
-struct NoDeallocation {  // the stack is given back by its owner, see when_dead_
-  void deallocate(boost::context::stack_context&) noexcept {}
-};
 
 // What two greenlets on one TLS block would otherwise trample on: caughtExceptions and uncaughtExceptions (two words,
 // fixed by the C++ ABI), errno, who owns a mutex, and whether a cancellation would unwind this stack.
@@ -50,36 +48,35 @@ class SharedBlockState {
 RawGreenlet::RawGreenlet() noexcept : block_(arch::thread_pointer()) {}
 
 RawGreenlet::RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block, Entry entry, bool shares_block)
-    : context_(start(low, size, entry)), block_(block), shares_block_(shares_block) {}
+    : context_(boost::context::detail::make_fcontext(low + size, size, begin)),
+      entry_(entry),
+      block_(block),
+      shares_block_(shares_block),
+      fiber_(low, size) {}
 
-RawGreenlet::~RawGreenlet() = default;
-
-boost::context::fiber RawGreenlet::start(std::byte* low, std::size_t size, Entry entry) {
-  boost::context::stack_context stack;
-  stack.sp = low + size;
-  stack.size = size;
-  const boost::context::preallocated memory(stack.sp, stack.size, stack);
-  return {std::allocator_arg, memory, NoDeallocation{}, [this, entry](boost::context::fiber&& from) {
-            arrive(std::move(from));
-            RawGreenlet& next = entry(*this);
-            next.came_from_ = this;
-            arch::set_thread_pointer(next.block_);  // nothing of this stack reads TLS from here on
-            return std::move(next.context_);
-          }};
+// The outermost call of each stack of ours. Never returns: nobody would be there.
+void RawGreenlet::begin(boost::context::detail::transfer_t first) {
+  RawGreenlet& self = arrive(first);
+  RawGreenlet& next = self.entry_(self);
+  self.is_dead_ = true;
+  jump(self, next);
+  __builtin_unreachable();
 }
 
-// Runs on this greenlet's stack as soon as somebody has switched to it.
-inline void RawGreenlet::arrive(boost::context::fiber&& from) noexcept {
-  RawGreenlet* left = std::exchange(came_from_, nullptr);
-  if (from) {
-    left->context_ = std::move(from);
-  } else if (left->when_dead_ != nullptr) {  // its entry has returned
-    left->when_dead_(*left);
+// Runs on this greenlet's stack as soon as somebody has switched to it. (ASan may have no fake frames on the way.)
+[[gnu::no_sanitize_address]] inline RawGreenlet& RawGreenlet::arrive(boost::context::detail::transfer_t here) noexcept {
+  const Passage passage = *static_cast<const Passage*>(here.data);
+  RawGreenlet &left = passage.from, &self = passage.to;
+  self.fiber_.arrive(left.fiber_);
+  if (!left.is_dead_) {
+    left.context_ = here.fctx;
+  } else if (left.when_dead_ != nullptr) {
+    left.when_dead_(left);
   }
+  return self;
 }
 
 void RawGreenlet::switch_to(RawGreenlet& from, RawGreenlet& to) noexcept {
-  to.came_from_ = &from;
   if (from.shares_block_) {
     const SharedBlockState state;
     jump(from, to);
@@ -89,10 +86,11 @@ void RawGreenlet::switch_to(RawGreenlet& from, RawGreenlet& to) noexcept {
   }
 }
 
-inline void RawGreenlet::jump(RawGreenlet& from, RawGreenlet& to) noexcept {
-  boost::context::fiber target = std::move(to.context_);
-  if (from.block_ != to.block_) arch::set_thread_pointer(to.block_);
-  from.arrive(std::move(target).resume());
+[[gnu::no_sanitize_address]] inline void RawGreenlet::jump(RawGreenlet& from, RawGreenlet& to) noexcept {
+  Passage passage{from, to};
+  from.fiber_.leave(to.fiber_, from.is_dead_);
+  if (from.block_ != to.block_) arch::set_thread_pointer(to.block_);  // a dead one reads no TLS from here on
+  arrive(boost::context::detail::jump_fcontext(to.context_, &passage));
 }
 
 }  // namespace evergreen

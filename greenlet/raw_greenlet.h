@@ -1,10 +1,11 @@
 // A stack that can be switched to: greenlet.greenlet, without a hub, an event loop or a parent.
 #pragma once
 
-#include <boost/context/fiber.hpp>
+#include <boost/context/detail/fcontext.hpp>
+#include <cstddef>
 #include <cstdint>
 
-#include "greenlet/stack.h"
+#include "greenlet/annotate.h"
 
 namespace evergreen {
 
@@ -39,22 +40,30 @@ class RawGreenlet {
   [[nodiscard]] std::uintptr_t block() const noexcept { return block_; }
 
  protected:
-  // Precondition: dead, or a kernel thread's own stack. Boost unwinds a stack that is only parked.
-  ~RawGreenlet();
+  // Precondition: dead, never started, or a kernel thread's own stack. What a stack that is only parked holds is lost.
+  ~RawGreenlet() = default;
 
   // Called once, on the stack of whoever runs next, as soon as this greenlet is off its stack for good: from then on
   // the stack may be given back.
   void (*when_dead_)(RawGreenlet& self) noexcept = nullptr;
 
  private:
-  boost::context::fiber start(std::byte* low, std::size_t size, Entry entry);
-  static void jump(RawGreenlet& from, RawGreenlet& to) noexcept;
-  void arrive(boost::context::fiber&& from) noexcept;
+  // In the jumping side's frame, which the arriving one may read: nobody has been told yet that the stack is left.
+  struct Passage {
+    RawGreenlet& from;
+    RawGreenlet& to;
+  };
 
-  boost::context::fiber context_;     // where it stopped; empty while it runs and when it is dead
-  RawGreenlet* came_from_ = nullptr;  // who switched to us last, and gets its context_ from us
+  static void begin(boost::context::detail::transfer_t first);
+  static void jump(RawGreenlet& from, RawGreenlet& to) noexcept;
+  static RawGreenlet& arrive(boost::context::detail::transfer_t here) noexcept;
+
+  boost::context::detail::fcontext_t context_ = nullptr;  // where it stopped; nullptr while it runs and when it is dead
+  Entry entry_ = nullptr;                                 // nullptr: it runs on a kernel thread's own stack
   std::uintptr_t block_;
   bool shares_block_ = false;
+  bool is_dead_ = false;
+  [[no_unique_address]] annotate::Fiber fiber_;
 };
 
 }  // namespace evergreen

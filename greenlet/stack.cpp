@@ -16,6 +16,7 @@
 #include <mutex>
 #include <new>
 
+#include "greenlet/annotate.h"
 #include "greenlet/tls_block.h"
 
 #ifndef MADV_GUARD_INSTALL
@@ -179,6 +180,7 @@ Stack* StackPool::carve() {
   const std::size_t index = slab->carved.load(std::memory_order_relaxed);
   if (!install_guard(slab->bottom(index), page)) return nullptr;
   auto* stack = new (slab->stack(index)) Stack(slab->bottom(index) + page, slab->tls_top(index), *this);
+  annotate::stack_made(stack->low_, stack->high_);
   slab->carved.store(index + 1, std::memory_order_release);
   return stack;
 }
@@ -192,6 +194,7 @@ Stack* StackPool::take() {
     return nullptr;
   }
   ++in_use_;
+  annotate::stack_taken(stack->low_, stack->high_, stack->tls_top_);
   return stack;
 }
 
@@ -200,6 +203,7 @@ void StackPool::give(Stack& stack) noexcept {
   stack.high_ = reinterpret_cast<std::byte*>(&stack);
   stack.owner = nullptr;
   stack.narrow_guard();
+  annotate::stack_given(stack.low_, stack.high_, stack.tls_top_);
   bool too_many;
   {
     const std::lock_guard guard(pool.lock_);

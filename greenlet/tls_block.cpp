@@ -170,9 +170,8 @@ ListedBlock::ListedBlock() noexcept {
   const std::lock_guard guard(threads_lock);
   node[0] = head[0];
   node[1] = as_word(head);
-  std::atomic_thread_fence(std::memory_order_release);  // readers go forward
   reinterpret_cast<std::uintptr_t*>(head[0])[1] = as_word(node);
-  head[0] = as_word(node);
+  std::atomic_ref(head[0]).store(as_word(node), std::memory_order_release);  // readers go forward
   node_ = node;
 }
 

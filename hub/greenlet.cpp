@@ -91,7 +91,8 @@ GreenletState::GreenletState() noexcept : id_(next_id()) {}
 void GreenletState::start(Deadline begin) {
   core::Hub& hub = core::library_hub();
   const std::size_t set = core::settings().stack_size;
-  const core::Place place = core::take_shared_place(set != 0 ? set : default_stack_size);
+  const core::Place place =
+      core::take_shared_place(set != 0 ? set : default_stack_size, core::Hubs::main_greenlet().block());
   auto& fiber = core::make_greenlet<Fiber>(hub, place, shared_from_this(), begin);
   greenlet_ = &fiber;
   hub.adopt(fiber);

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <dwarf.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -112,12 +113,13 @@ Frame frame_without_libdw(std::uint64_t pc) {
 }
 
 bool Frame::is_ours_or_libcs() const {
-  constexpr std::array<std::string_view, 8> libraries{"libevergreen", "libc.so",    "libc-",     "libpthread",
-                                                      "ld-linux",     "libstdc++.", "libc++.so", "[vdso"};
-  for (const std::string_view library : libraries) {
-    if (module.starts_with(library)) return true;
-  }
-  return in_library_header || name.starts_with("std::");
+  constexpr std::array<std::string_view, 10> libraries{"libevergreen", "libc.so",   "libc-", "libpthread", "ld-linux",
+                                                       "libstdc++.",   "libc++.so", "[vdso", "libasan",    "libtsan"};
+  constexpr std::array<std::string_view, 3> names{"std::", "__asan", "__tsan"};  // clang links sanitizers statically
+  const auto begins = [](std::string_view text, const auto& any) {
+    return std::ranges::any_of(any, [text](std::string_view prefix) { return text.starts_with(prefix); });
+  };
+  return in_library_header || begins(module, libraries) || begins(name, names);
 }
 
 std::string Frame::place() const { return (name.empty() ? std::to_string(function) : name) + " in " + module; }

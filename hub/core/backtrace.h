@@ -20,7 +20,8 @@ struct Frame {
   int line = 0;
   bool in_library_header = false;  // the file is one of the C++ library's
 
-  // Code of evergreen, or of the C and C++ libraries (their templates too): not what a user looks for.
+  // Code of evergreen, or of the C and C++ libraries (their templates too), or a sanitizer's: not what a user looks
+  // for.
   [[nodiscard]] bool is_ours_or_libcs() const;
 
   // The same for every pc of one function.

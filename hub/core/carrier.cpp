@@ -72,22 +72,26 @@ int Carriers::make_thread(void* (*entry)(void*), void* argument, std::size_t sta
 
 std::size_t Carriers::peak() noexcept { return threads_peak.load(); }
 
-Carrier& Carriers::adopt_this_thread() {
+Carrier& Carriers::adopt_this_thread(Mode mode) {
   auto* carrier = new Carrier;
   carrier->may_end_ = false;
   carrier->thread_ = static_cast<pid_t>(syscall(SYS_gettid));
   carrier->status_fd_ = carrier->open_status();  // while no other thread minds
   carrier->learn_signal_mask();
   carrier->kernel_thread_.begin();
-  const Place place = take_place(idle_stack_size);
-  void* memory = place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet));
-  const auto size = static_cast<std::size_t>(place.stack->high() - place.low);
-  carrier->idle_ = new (memory) RawGreenlet(place.low, size, place.block, Carrier::idle_entry);
-  in_block(place.block, my_carrier) = carrier;
-  in_block(place.block, in_runtime) = true;
+  if (mode == Mode::threads) carrier->make_idle_greenlet();
   const std::lock_guard guard(state().lock);
   ++state().carriers;
   return *carrier;
+}
+
+void Carrier::make_idle_greenlet() {
+  const Place place = take_place(idle_stack_size);
+  void* memory = place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet));
+  const auto size = static_cast<std::size_t>(place.stack->high() - place.low);
+  idle_ = new (memory) RawGreenlet(place.low, size, place.block, idle_entry);
+  in_block(place.block, my_carrier) = this;
+  in_block(place.block, in_runtime) = true;
 }
 
 Carrier* Carriers::take() noexcept {
@@ -123,11 +127,11 @@ bool Carriers::plenty() noexcept {
   return state().carriers <= settings().carriers / 2;
 }
 
-Carrier& Carriers::restart_after_fork() {
+Carrier& Carriers::restart_after_fork(Mode mode) {
   new (&state()) State;
   forget_kernel_threads();
   threads = threads_peak = 1;
-  return adopt_this_thread();
+  return adopt_this_thread(mode);
 }
 
 void* Carrier::thread_main(void* argument) {

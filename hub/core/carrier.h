@@ -47,6 +47,7 @@ class Carrier : public Link<Carrier> {  // Carriers::spares_
 
   static void* thread_main(void* self);
   static RawGreenlet& idle_entry(RawGreenlet& self);
+  void make_idle_greenlet();
   void run(bool is_spare) noexcept;
   bool wait_for_offer(bool is_spare) noexcept;
   void change_signal_mask(std::uint64_t mask) noexcept;
@@ -69,8 +70,9 @@ class Carrier : public Link<Carrier> {  // Carriers::spares_
 // All carriers of the process. Threads: any.
 class Carriers {
  public:
-  // The running kernel thread, which starts a hub. Throws std::bad_alloc.
-  static Carrier& adopt_this_thread();
+  // The running kernel thread, which starts a hub. In library mode nothing is detached, and so it never idles. Throws
+  // std::bad_alloc.
+  static Carrier& adopt_this_thread(Mode mode);
 
   // A spare, or a new one; nullptr at the cap (EVERGREEN_CARRIERS) or when the kernel refuses. It waits for call().
   // Only in a Runtime, or on a thread of evergreen's own.
@@ -86,7 +88,7 @@ class Carriers {
 
   // In a forked child: only the calling thread is left. Its idle stack, if that was a kernel thread's own, belongs to
   // glibc again; so it becomes a new carrier.
-  static Carrier& restart_after_fork();
+  static Carrier& restart_after_fork(Mode mode);
 
   // Makes a kernel thread, detached, for a carrier or the monitor. Returns 0 or an errno value.
   static int make_thread(void* (*entry)(void*), void* argument, std::size_t stack_size) noexcept;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <new>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
+#include "greenlet/annotate.h"
 #include "greenlet/arch_x86_64.h"
 #include "greenlet/kernel_thread.h"
 #include "greenlet/static_tls.h"
@@ -51,11 +53,12 @@ Hub::Hub(unsigned index)
       deadlines_(loop_),
       descriptors_(loop_, index) {}
 
-void Hub::make_loop_greenlet() {
-  const Place place = take_place(loop_stack_size);
-  loop_greenlet_ = new (place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet)))
-      RawGreenlet(place.low, static_cast<std::size_t>(place.stack->high() - place.low), place.block, loop_entry);
-  introduce(place.block, nullptr, *this);
+void Hub::make_loop_greenlet(std::uintptr_t shared) {
+  const Place place = shared != 0 ? take_shared_place(loop_stack_size, shared) : take_place(loop_stack_size);
+  void* memory = place.stack->reserve(sizeof(RawGreenlet), alignof(RawGreenlet));
+  const auto size = static_cast<std::size_t>(place.stack->high() - place.low);
+  loop_greenlet_ = new (memory) RawGreenlet(place.low, size, place.block, loop_entry, place.shares_block);
+  if (!place.shares_block) introduce(place.block, nullptr, *this);
 }
 
 void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
@@ -74,6 +77,7 @@ void Hub::begin_with(HubGreenlet& main, Carrier& carrier) noexcept {
 }
 
 Hub& Hub::start(HubGreenlet& main, Mode mode) {
+  if (annotate::sanitized && mode == Mode::threads) throw std::logic_error("sanitizers can only run library mode");
   update_static_tls();
   // Its descriptors have high numbers, and come before the second kernel thread: once two share their table, the kernel
   // lets the table grow only after a pause (RCU) of some 15 ms.
@@ -82,10 +86,11 @@ Hub& Hub::start(HubGreenlet& main, Mode mode) {
     delete &hub;
     throw std::system_error(error, std::generic_category(), "cannot start a thread");
   }
-  hub.make_loop_greenlet();
-  run_setxid_in_own_blocks();
-  Carrier& carrier = Carriers::adopt_this_thread();
   hub.mode_ = mode;
+  // In library mode the loop stays on the kernel thread, as the greenlets do: nothing then writes the FS base.
+  hub.make_loop_greenlet(mode == Mode::library ? main.block() : 0);
+  run_setxid_in_own_blocks();
+  Carrier& carrier = Carriers::adopt_this_thread(mode);
   if (mode == Mode::library) main.share_block();
   hub.begin_with(main, carrier);
   return hub;
@@ -107,15 +112,16 @@ void Hub::restart_after_fork(HubGreenlet& calling) {
   // What was made of the parent's hubs stays where it is, unused: unwinding the loops' stacks would run those hubs, and
   // other kernel threads may have been changing the rest while fork copied it.
   const auto act = on_wake;
+  const Mode wanted = calling.shares_block() ? Mode::library : Mode::threads;
   forget_monitor();
   forget_watches();
   SignalMasks::restart_after_fork();
   new (this) Hub(0);  // first: a hub needs descriptors, a carrier can do without
-  Carrier& carrier = Carriers::restart_after_fork();
-  make_loop_greenlet();
+  mode_ = wanted;
+  Carrier& carrier = Carriers::restart_after_fork(wanted);
+  make_loop_greenlet(calling.shares_block() ? calling.block() : 0);
   begin_with(calling, carrier);
   on_wake = act;
-  if (calling.shares_block()) mode_ = Mode::library;
 }
 
 // What shares a block must never run on two kernel threads at once. So it goes home first, if it was detached; and its
@@ -128,13 +134,14 @@ void Hub::become_library() noexcept {
 }
 
 RawGreenlet& Hub::loop_entry(RawGreenlet&) {
-  enter_tls_block();
+  running_hub->loop_greenlet_->shares_block() ? enter_shared_block() : enter_tls_block();
   running_hub->run_loop();
 }
 
 // Runs when no greenlet is ready, and when the budget of direct switches is spent.
 void Hub::run_loop() noexcept {
   for (;;) {
+    current = nullptr;  // a greenlet's, where that shares this TLS block
     look();
     grant();
     HubGreenlet* next = next_ready();

@@ -8,6 +8,7 @@
 
 #include "evergreen/deadline.h"
 #include "greenlet/raw_greenlet.h"
+#include "greenlet/stack.h"
 
 namespace evergreen {
 class Timeout;

@@ -3,7 +3,6 @@
 #include <new>
 
 #include "greenlet/static_tls.h"
-#include "hub/core/hubs.h"
 
 namespace evergreen::core {
 
@@ -31,10 +30,10 @@ Place take_place(std::size_t size) {
   return {&stack, block, stack.low(), 0, false};
 }
 
-Place take_shared_place(std::size_t size) {
+Place take_shared_place(std::size_t size, std::uintptr_t block) {
   const Runtime runtime;
   Stack& stack = take_stack(size);
-  return {&stack, Hubs::main_greenlet().block(), stack.low(), 0, true};
+  return {&stack, block, stack.low(), 0, true};
 }
 
 void give_place(Stack& stack) noexcept {

@@ -20,9 +20,9 @@ T& in_block(std::uintptr_t block, T& mine) noexcept {
 // A stack of at least `size` bytes with a TLS block as new. Throws std::bad_alloc.
 Place take_place(std::size_t size);
 
-// A stack of at least `size` bytes for a greenlet that shares the TLS block of the main greenlet, and so must stay on
-// its kernel thread: library mode. Throws std::bad_alloc.
-Place take_shared_place(std::size_t size);
+// A stack of at least `size` bytes for a greenlet that shares `block`, and so must stay on its kernel thread: library
+// mode, where that is the main greenlet's. Throws std::bad_alloc.
+Place take_shared_place(std::size_t size, std::uintptr_t block);
 
 // Precondition: nobody is on it any more.
 void give_place(Stack& stack) noexcept;

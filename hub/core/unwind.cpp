@@ -31,8 +31,8 @@ std::uint64_t begin_of_function(std::uint64_t address) noexcept {
 
 Unwinder* Unwinder::get() {
   if (libdw() == nullptr) return nullptr;
-  static Unwinder unwinder(*libdw());
-  return unwinder.session_ != nullptr ? &unwinder : nullptr;
+  static auto* const unwinder = new Unwinder(*libdw());  // never destroyed: the monitor runs while the process exits
+  return unwinder->session_ != nullptr ? unwinder : nullptr;
 }
 
 Unwinder::Unwinder(const Libdw& dw) : dw_(dw) {

@@ -44,7 +44,7 @@ class Unwinder {
 
  private:
   explicit Unwinder(const Libdw& dw);
-  ~Unwinder() = default;  // the process ends: libdw's memory with it
+  ~Unwinder() = default;
 
   static pid_t next_thread(Dwfl*, void*, void**) noexcept { return 0; }
   static bool get_thread(Dwfl*, pid_t, void* self, void** thread) noexcept;

@@ -12,15 +12,16 @@ namespace evergreen {
 //
 //     event.wait(500ms);
 //
-// On CLOCK_MONOTONIC. Threads: a value, usable anywhere.
+// Threads: a value, usable anywhere.
 class Deadline {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = std::chrono::steady_clock;  // CLOCK_MONOTONIC
 
   // `length` from now, as in(): wherever a Deadline is wanted a length may stand.
   template <class Rep, class Period>
   Deadline(std::chrono::duration<Rep, Period> length) noexcept : Deadline(in(length)) {}  // NOLINT(*-explicit-*)
 
+  // No end at all; one that has passed already; and any other.
   static constexpr Deadline never() noexcept { return Deadline(Clock::time_point::max()); }
   static Deadline now() noexcept { return Deadline(Clock::now()); }
   static constexpr Deadline at(Clock::time_point when) noexcept { return Deadline(when); }
@@ -35,6 +36,7 @@ class Deadline {
     return Deadline(now + std::chrono::ceil<Clock::duration>(length));
   }
 
+  // The last passes never, and its point in time is the greatest there is.
   [[nodiscard]] constexpr bool is_never() const noexcept { return when_ == Clock::time_point::max(); }
   [[nodiscard]] bool has_passed() const noexcept { return !is_never() && Clock::now() >= when_; }
   [[nodiscard]] constexpr Clock::time_point when() const noexcept { return when_; }

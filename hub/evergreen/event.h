@@ -24,6 +24,7 @@ class Event final : public detail::Waitable {
   // Clears the flag. Those who were woken by an earlier set() still return true.
   void clear();
 
+  // Whether wait() would return at once. gevent: is_set(), ready().
   [[nodiscard]] bool is_set() const { return ready(); }
 
   // Waits until the flag is set, or `deadline` has passed: at once if it is set, whatever the deadline. Returns whether

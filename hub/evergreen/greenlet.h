@@ -28,8 +28,11 @@ class Greenlet;
 class AnyGreenlet {
  public:
   AnyGreenlet() noexcept = default;  // of none: only operator bool and == may be called
+
+  // spawn()'s.
   explicit AnyGreenlet(std::shared_ptr<detail::GreenletState> state) noexcept : state_(std::move(state)) {}
 
+  // Whether it is a handle of a greenlet at all.
   explicit operator bool() const noexcept { return state_ != nullptr; }
   friend bool operator==(const AnyGreenlet&, const AnyGreenlet&) noexcept = default;
 
@@ -102,9 +105,11 @@ class AnyGreenlet {
 template <class T>
 class Greenlet : public AnyGreenlet {
  public:
-  using Result = T;
+  using Result = T;  // what get() returns
 
   Greenlet() noexcept = default;
+
+  // spawn()'s.
   explicit Greenlet(std::shared_ptr<detail::ResultState<T>> state) noexcept : AnyGreenlet(std::move(state)) {}
 
   // Waits for the greenlet, and returns what its function returned, or throws what that threw; GreenletExit if it was

@@ -11,7 +11,7 @@
 namespace evergreen::core {
 class HubGreenlet;
 [[noreturn]] void throw_end(HubGreenlet& self);
-}
+}  // namespace evergreen::core
 
 namespace evergreen {
 
@@ -48,6 +48,7 @@ class Timeout {
   // Not active: what a call throws whose own deadline has passed. `what` is a literal: it is kept by address.
   explicit Timeout(const char* what) noexcept : what_(what) {}
 
+  // A copy is not active, but is() the same.
   Timeout(const Timeout& other) noexcept;
   Timeout& operator=(const Timeout&) = delete;
 
@@ -67,6 +68,7 @@ class Timeout {
   // "timed out", or which call was: "get: timed out".
   [[nodiscard]] const char* what() const noexcept { return what_; }
 
+  // When it passes; never() if it was never active.
   [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
 
  private:

@@ -55,7 +55,7 @@ class Guest : public core::HubGreenlet {
 
 void spawn(core::Hub& hub, std::function<void()> body) {
   ++alive;
-  hub.adopt(core::make_greenlet<Guest>(hub, core::take_shared_place(64 << 10), std::move(body)));
+  hub.adopt(core::make_greenlet<Guest>(hub, core::take_shared_place(64 << 10, core::current->block()), std::move(body)));
 }
 
 void sleep_for(std::chrono::nanoseconds length) { core::sleep_until(Deadline::in(length), "test"); }

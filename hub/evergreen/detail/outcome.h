@@ -1,6 +1,7 @@
 // A result or an exception, of any type. Not for users.
 #pragma once
 
+#include <atomic>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -11,7 +12,7 @@
 
 namespace evergreen::detail {
 
-// Not synchronised: whoever sets it does so before the others can see it.
+// Whoever sets it does so before the others can see it; from then on it is read by any thread.
 template <class T>
 class Outcome {
   struct Nothing {};
@@ -36,7 +37,12 @@ class Outcome {
 
   void set_exception(std::exception_ptr error) noexcept { error_ = std::move(error); }
   [[nodiscard]] const std::exception_ptr& exception() const noexcept { return error_; }
-  [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }
+
+  // Where it is; nullptr: there is none.
+  [[nodiscard]] const Held* value() const noexcept requires(!std::is_reference_v<T>) {
+    return value_.has_value() ? std::addressof(*value_) : nullptr;
+  }
+  [[nodiscard]] Held value() const noexcept requires std::is_reference_v<T> { return value_.value_or(nullptr); }
 
   // The value: a copy, or where it can only be moved itself, once. Rethrows the exception. Throws std::logic_error
   // where the value has been moved away.
@@ -45,21 +51,21 @@ class Outcome {
     if constexpr (std::is_void_v<T>) {
       return;
     } else {
-      if (!value_.has_value()) throw std::logic_error("the result can only be moved, and somebody has got it already");
       if constexpr (std::is_reference_v<T>) {
         return static_cast<T>(**value_);
       } else if constexpr (std::is_copy_constructible_v<T>) {
         return *value_;
       } else {
-        T result = std::move(*value_);
-        value_.reset();
-        return result;
+        if (taken_.exchange(true))
+          throw std::logic_error("the result can only be moved, and somebody has got it already");
+        return std::move(*value_);
       }
     }
   }
 
  private:
   std::optional<Held> value_;
+  std::atomic<bool> taken_{false};  // what can only be moved
   std::exception_ptr error_;
 };
 
