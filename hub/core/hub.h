@@ -117,7 +117,7 @@ class Hub {
   }
   std::uint64_t begin_turn(HubGreenlet* owner) noexcept {  // by the driver: user code follows
     owner_.store(owner, std::memory_order_relaxed);
-    const std::uint64_t fresh = ++turn_count_ << 2 | (owner != nullptr && owner->shares_block() ? kept : user);
+    const std::uint64_t fresh = ++turn_count_ << 2 | (keeps(owner) ? kept : user);
     turn_.store(fresh, std::memory_order_release);
     return fresh;
   }
@@ -164,6 +164,10 @@ class Hub {
   // On a TLS block of its own, or on `shared`. Once there are several kernel threads: blocks know that.
   void make_loop_greenlet(std::uintptr_t shared = 0);
   void begin_with(HubGreenlet& main, Carrier& carrier) noexcept;
+
+  [[nodiscard]] bool keeps(const HubGreenlet* owner) const noexcept {
+    return owner != nullptr && (owner->shares_block() || loop_greenlet_->shares_block());
+  }
 
   static RawGreenlet& loop_entry(RawGreenlet& self);
   [[noreturn]] void run_loop() noexcept;
