@@ -24,6 +24,15 @@ WaitList::Guard::~Guard() noexcept(false) {
   std::launder(reinterpret_cast<Runtime*>(runtime_))->~Runtime();  // made by the constructor, and by nobody else
 }
 
+namespace {
+
+// We are a forked child, and the waiter is its parent's.
+bool has_stayed_in_parent(const Waiter& waiter) noexcept {
+  return waiter.greenlet != nullptr && waiter.greenlet->has_stayed_in_parent();
+}
+
+}  // namespace
+
 void Link::unlink() noexcept {
   previous->next = next;
   next->previous = previous;
@@ -38,6 +47,7 @@ void Link::insert_before(Link& at) noexcept {
 }
 
 WaitList::~WaitList() {
+  while (!empty() && has_stayed_in_parent(static_cast<Waiter&>(*waiters_.next))) waiters_.next->unlink();
   if (!empty() || observers_.next != &observers_) fatal("an object is destroyed while a greenlet waits for it");
 }
 
@@ -50,12 +60,21 @@ void WaitList::lock() noexcept {
 }
 
 bool WaitList::choose_one() noexcept {
-  if (empty()) return false;
-  auto& one = static_cast<Waiter&>(*waiters_.next);
-  one.unlink();
-  one.chosen = true;
-  if (one.greenlet != nullptr) core::unpark(*one.greenlet, Wake::woken);
-  return true;
+  while (!empty()) {
+    auto& one = static_cast<Waiter&>(*waiters_.next);
+    one.unlink();
+    if (has_stayed_in_parent(one)) continue;
+    one.chosen = true;
+    if (one.greenlet != nullptr) core::unpark(*one.greenlet, Wake::woken);
+    return true;
+  }
+  return false;
+}
+
+std::size_t WaitList::count() const noexcept {
+  std::size_t count = 0;
+  for (const Link* one = waiters_.next; one != &waiters_; one = one->next) ++count;
+  return count;
 }
 
 void WaitList::tell_observers() noexcept {
@@ -67,12 +86,12 @@ void WaitList::tell_observers() noexcept {
 }
 
 // Not under the lock: the greenlet may wait for its own object, as it does by joining itself.
-void WaitList::throw_end(core::HubGreenlet& self) {
-  unlock();
+void WaitList::throw_end(Guard& guard, core::HubGreenlet& self) {
+  guard.list_.unlock();
   try {
     core::throw_end(self);
   } catch (...) {
-    lock();
+    guard.list_.lock();
     throw;
   }
 }
@@ -80,11 +99,11 @@ void WaitList::throw_end(core::HubGreenlet& self) {
 // For handlers of signals, which run at the end of a Runtime and may end the thread, or wait for something else
 // themselves. The list is free meanwhile.
 void WaitList::let_handlers_run(Guard& guard, Waiter& me) {
-  unlock();
+  guard.list_.unlock();
   auto* const runtime = std::launder(reinterpret_cast<Runtime*>(guard.runtime_));
   const auto come_back = [&] {
     new (guard.runtime_) Runtime;
-    lock();
+    guard.list_.lock();
   };
   try {
     runtime->~Runtime();
@@ -101,9 +120,9 @@ bool WaitList::wait(Guard& guard, Waiter& me, const char* why, Deadline deadline
   while (!me.chosen) {
     core::prepare_to_park(self, core::Hears::everything);
     me.greenlet = &self;
-    unlock();
+    guard.list_.unlock();
     const Wake how = core::park_within_limit(self, why, deadline);
-    lock();
+    guard.list_.lock();
     me.greenlet = nullptr;
     if (me.chosen) break;  // what else has come stays for the next wait
     if (how == Wake::signalled) {
@@ -111,7 +130,7 @@ bool WaitList::wait(Guard& guard, Waiter& me, const char* why, Deadline deadline
       continue;
     }
     me.unlink();
-    if (how == Wake::ended) throw_end(self);
+    if (how == Wake::ended) throw_end(guard, self);
     return false;
   }
   return true;
@@ -129,16 +148,16 @@ bool WaitList::wait(Guard& guard, const char* why, Deadline deadline, bool beate
   }
 }
 
-void WaitList::wait_undisturbed(Guard& /*held*/, const char* why) noexcept {
+void WaitList::wait_undisturbed(Guard& guard, const char* why) noexcept {
   core::HubGreenlet& self = core::current_or_thread();
   Waiter me;
   add(me);
   while (!me.chosen) {
     core::prepare_to_park(self);
     me.greenlet = &self;
-    unlock();
+    guard.list_.unlock();
     core::park(self, why, Deadline::never());
-    lock();
+    guard.list_.lock();
     me.greenlet = nullptr;
   }
 }

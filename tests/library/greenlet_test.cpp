@@ -1,6 +1,7 @@
 // gevent.Greenlet: what its documentation promises.
 #include "evergreen/greenlet.h"
 
+#include <atomic>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -286,7 +287,7 @@ TEST_CASE_METHOD(LibraryFixture, "getcurrent is the running greenlet's handle", 
 TEST_CASE_METHOD(LibraryFixture, "a plain thread spawns, joins, gets and kills", "[greenlet]") {
   Event never;
   int result = 0;
-  bool killed = false;
+  std::atomic<bool> killed = false;
   const auto main_thread = std::this_thread::get_id();
   std::thread thread([&] {
     result = spawn([&] { return std::this_thread::get_id() == main_thread ? 42 : 0; }).get();

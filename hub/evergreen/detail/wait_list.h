@@ -84,7 +84,7 @@ class WaitList {
   bool wait(Guard& guard, const char* why, Deadline deadline, bool beaten = false);
 
   // The same in two steps: `me` has been in the list since add(). Returns whether it is chosen. If this throws, and
-  // `me` is chosen, then the caller passes the choice on.
+  // `me` is chosen, then the caller passes the choice on. `guard` may be that of another list, which then guards both.
   bool wait(Guard& guard, Waiter& me, const char* why, Deadline deadline);
 
   // Until it is chosen, whatever else comes: kill(), Timeouts, signals stay for the next wait.
@@ -94,8 +94,12 @@ class WaitList {
   void add(Waiter& waiter) noexcept { waiter.insert_before(waiters_); }
   void add(Observer& observer) noexcept { observer.insert_before(observers_); }
 
-  // Whether nobody waits. Who observes does not count.
+  // Whether nobody waits; how many do. Who observes does not count.
   [[nodiscard]] bool empty() const noexcept { return waiters_.next == &waiters_; }
+  [[nodiscard]] std::size_t count() const noexcept;
+
+  // Who will be chosen next: one of the caller's own kind can be told more. nullptr: nobody waits.
+  [[nodiscard]] Waiter* oldest() noexcept { return empty() ? nullptr : static_cast<Waiter*>(waiters_.next); }
 
   // Tells all observers, and chooses the oldest who waits, or all.
   void wake_one() noexcept {
@@ -113,8 +117,8 @@ class WaitList {
   void tell_observers() noexcept;
 
  private:
-  [[noreturn]] void throw_end(core::HubGreenlet& self);
-  void let_handlers_run(Guard& guard, Waiter& me);
+  [[noreturn]] static void throw_end(Guard& guard, core::HubGreenlet& self);
+  static void let_handlers_run(Guard& guard, Waiter& me);
   void lock() noexcept;
   void unlock() noexcept { locked_.store(false, std::memory_order_release); }
 
