@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "greenlet/list.h"
 #include "hub/core/deadline_queue.h"
 #include "hub/core/descriptors.h"
 #include "hub/core/hub_greenlet.h"
@@ -12,6 +13,7 @@
 #include "hub/core/loop.h"
 #include "hub/core/offer_box.h"
 #include "hub/core/park.h"
+#include "hub/core/quiet.h"
 #include "hub/core/run_queue.h"
 #include "hub/core/runtime.h"
 
@@ -26,8 +28,8 @@ struct Statistics {
 };
 
 // Whose greenlets a hub runs: threads of a program that was written for preemptive ones, each with a TLS block of its
-// own; or greenlets of a program that counts on "no switch without a blocking call", and on its kernel thread. From
-// these the hub is never taken.
+// own; or also the library's, which share the main greenlet's block, and count on "no switch without a blocking call".
+// From these the hub is never taken.
 enum class Mode : std::uint8_t { threads, library };
 
 // Threads: one kernel thread at a time drives a hub; all members but those marked "any" are for that thread, in the
@@ -48,6 +50,9 @@ class Hub {
   // Only in a Runtime. Throws like start(), and may then be called again.
   void restart_after_fork(HubGreenlet& calling);
 
+  // In a forked child, before it restarts: closes what the loop has copies of.
+  void close_loop() noexcept { loop_.close(); }
+
   // Any kernel thread: counts a greenlet of this hub, and makes it ready.
   void adopt(HubGreenlet& fresh) noexcept;
 
@@ -63,8 +68,40 @@ class Hub {
   Statistics& statistics() noexcept { return statistics_; }
   [[nodiscard]] Mode mode() const noexcept { return mode_.load(std::memory_order_relaxed); }
 
-  // Any: from now on it is not taken from its greenlets. Threads that it has stay; new ones are dealt to others.
+  // By the main greenlet, in its own code: its block is shared from now on, so the hub is taken from it no more. Threads
+  // that the hub has stay; new ones are dealt to others.
   void become_library() noexcept;
+
+  // What follows is of library mode. By the main greenlet: runs those that are ready now, and looks at descriptors and
+  // deadlines once, without waiting. Returns whether some are ready then.
+  bool step(HubGreenlet& self) noexcept;
+
+  // By the main greenlet, which drives the hub from another loop by step(): the descriptor to wait for there. It is
+  // readable when something is to be done, if the last thing that the hub did was a step(). Throws std::system_error.
+  int embed(HubGreenlet& self);
+
+  // Until when that loop may wait at most; now, if there is something to be done.
+  [[nodiscard]] Deadline may_wait_until() const noexcept;
+
+  // Any: whether its driver waits in another loop, or in its own.
+  [[nodiscard]] bool is_resting() const noexcept;
+
+  // Parks until no greenlet is ready; until none is alive but the main one and those that serve the library itself, or
+  // none can ever become ready (by the main one). woken, timed_out, ended; signalled: call it again.
+  Wake wait_until_idle(HubGreenlet& self, Deadline deadline) noexcept;
+  Wake wait_until_alone(HubGreenlet& self, Deadline deadline) noexcept;
+
+  // Counts a greenlet that serves the library: nobody waits for its end. By itself: +1, and -1 before it ends.
+  void count_service(int change) noexcept;
+
+  // Counts who waits for descriptors.
+  void count_fd_wait(int change) noexcept { fd_waits_ += change; }
+
+  // Whether who is in wait_until_alone() was woken: nobody else will ever be ready. And whether all of that still holds.
+  bool give_up_waiting_alone() noexcept;
+  [[nodiscard]] bool nothing_is_due() const noexcept {
+    return ready_.empty() && inbox_.empty() && fd_waits_ == 0 && deadlines_.earliest().is_never();
+  }
 
   // Any: how many greenlets live here.
   [[nodiscard]] std::size_t alive() const noexcept { return alive_.load(); }
@@ -80,13 +117,14 @@ class Hub {
   }
   std::uint64_t begin_turn(HubGreenlet* owner) noexcept {  // by the driver: user code follows
     owner_.store(owner, std::memory_order_relaxed);
-    const std::uint64_t fresh = ++turn_count_ << 2 | user;
+    const std::uint64_t fresh = ++turn_count_ << 2 | (owner != nullptr && owner->shares_block() ? kept : user);
     turn_.store(fresh, std::memory_order_release);
     return fresh;
   }
   // Any: how often somebody was switched to. A run may have many turns: one ends whenever its greenlet enters the hub.
   [[nodiscard]] std::uint64_t run() const noexcept { return run_.load(std::memory_order_relaxed); }
-  [[nodiscard]] static bool is_user(std::uint64_t turn) noexcept { return (turn & 3) == user; }
+  [[nodiscard]] static bool is_user(std::uint64_t turn) noexcept { return (turn & 3) >= user; }
+  [[nodiscard]] static bool is_kept(std::uint64_t turn) noexcept { return (turn & 3) == kept; }
   [[nodiscard]] bool is_polling() const noexcept { return turn() == polling; }
 
   // Any: whose turn it is or was last. Not to be touched, unless that one is the caller or detached.
@@ -108,7 +146,11 @@ class Hub {
   void (*on_wake)() noexcept = nullptr;
 
  private:
-  enum State : std::uint64_t { polling, runtime, user };
+  enum State : std::uint64_t { polling, runtime, user, kept };
+
+  struct Idler : Link<Idler> {
+    HubGreenlet* greenlet = nullptr;
+  };
 
   // Waits for errands to be run by the driver; lives on the asking greenlet's stack.
   struct Errand {
@@ -126,6 +168,8 @@ class Hub {
   static RawGreenlet& loop_entry(RawGreenlet& self);
   [[noreturn]] void run_loop() noexcept;
   void look() noexcept;
+  void wait_for_work() noexcept;
+  [[nodiscard]] bool is_alone() const noexcept { return alive_.load() <= 1 + services_.load(); }
   void receive() noexcept;
   void run_errands() noexcept;
   void grant() noexcept;
@@ -151,6 +195,17 @@ class Hub {
   std::atomic<HubGreenlet*> owner_{nullptr};
   std::atomic<Carrier*> carrier_{nullptr};
   Statistics statistics_;
+
+  List<Idler> idlers_;              // wait until nobody is ready
+  HubGreenlet* stepper_ = nullptr;  // the main greenlet, in step()
+  HubGreenlet* joiner_ = nullptr;   // the main greenlet, in wait_until_alone()
+  bool joiner_gives_up_ = false;
+  int embedded_fd_ = -1;
+  std::atomic<bool> is_embedded_{false};
+  std::uint64_t clean_run_ = 0;  // of run_: nothing has happened since a look
+  std::atomic<std::size_t> services_{0};
+  int fd_waits_ = 0;
+  Quiet quiet_;
 };
 
 }  // namespace evergreen::core
