@@ -69,7 +69,7 @@ class BaseServer {
 
   [[nodiscard]] bool started() const noexcept;
   [[nodiscard]] bool full() const noexcept;  // so many handlers run that nothing is accepted
-  [[nodiscard]] Address address() const;  // where it listens: with the port that was bound, once it is started
+  [[nodiscard]] Address address() const;     // where it listens: with the port that was bound, once it is started
   [[nodiscard]] std::size_t active() const noexcept;  // handlers that run
 
  protected:

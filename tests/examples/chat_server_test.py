@@ -55,9 +55,12 @@ class Chat(unittest.TestCase):
             ann = User(program, "ann")
             ann.say("x")
             self.assertEqual(ann.line(), "ann: x")
-            self.assertEqual(User(program, "ann").line(), "not you")
+            other = User(program, "ann")
+            self.assertEqual(other.line(), "not you")
             ann.say("still here")
             self.assertEqual(ann.line(), "ann: still here")
+            ann.close()
+            other.close()
 
     def test_who_reads_too_slowly_does_not_hold_up_the_others(self):
         with Example("0") as program:
@@ -72,12 +75,15 @@ class Chat(unittest.TestCase):
                 self.assertEqual(got, "ann: " + text)
             self.assertEqual(ann.line(), "ann: " + text)
             slow.close()
+            ann.close()
 
     def test_all_are_gone_when_it_stops(self):
         with Example("0") as program:
             users = [User(program, f"user {number}") for number in range(20)]
             users[0].wait_for("user 19 has come")
             self.assertEqual(program.stop()[-1], "0 users left")
+            for user in users:
+                user.close()
 
 
 main()
