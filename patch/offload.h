@@ -10,8 +10,8 @@
 
 namespace evergreen::patch {
 
-// For greenlets that share a TLS block, which must stay on their kernel thread: another makes the call. It is waited for
-// in any case, as it writes to its caller's memory.
+// For greenlets that share a TLS block, which must stay on their kernel thread: another makes the call. It is waited
+// for in any case, as it writes to its caller's memory.
 template <class Call>
 auto called_on_pool(Call call) {
   int error = errno, resolver_error = h_errno;
@@ -68,8 +68,7 @@ int try_then_offload(Attempt attempt, Call call) {
   const KeepErrno keep;
   const int result = attempt();
   if (result >= 0 || (errno != EAGAIN && errno != EACCES)) return keep(result);
-  const core::SlowCall slow;
-  return keep(call());
+  return keep(offloaded(call));
 }
 
 }  // namespace evergreen::patch
