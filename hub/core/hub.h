@@ -68,8 +68,8 @@ class Hub {
   Statistics& statistics() noexcept { return statistics_; }
   [[nodiscard]] Mode mode() const noexcept { return mode_.load(std::memory_order_relaxed); }
 
-  // By the main greenlet, in its own code: its block is shared from now on, so the hub is taken from it no more. Threads
-  // that the hub has stay; new ones are dealt to others.
+  // By the main greenlet, in its own code: its block is shared from now on, so the hub is taken from it no more.
+  // Threads that the hub has stay; new ones are dealt to others.
   void become_library() noexcept;
 
   // What follows is of library mode. By the main greenlet: runs those that are ready now, and looks at descriptors and
