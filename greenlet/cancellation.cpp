@@ -34,6 +34,15 @@ bool is_cancelled_at_once() noexcept {
   return (own_word() & (disabled | asynchronous | cancelled | exiting | terminated)) == (asynchronous | cancelled);
 }
 
+int cancel_settings() noexcept { return own_word() & (disabled | asynchronous); }
+
+// Others may mark it as cancelled at any time.
+void set_cancel_settings(int settings) noexcept {
+  static_assert(no_cancellation == disabled);
+  const int wrong = cancel_settings() ^ settings;
+  if (wrong != 0) word_of(arch::thread_pointer()).fetch_xor(wrong);
+}
+
 void unmark_cancelled() noexcept { word_of(arch::thread_pointer()).fetch_and(~(cancelling | cancelled)); }
 
 void mark_ending() noexcept { word_of(arch::thread_pointer()).fetch_or(exiting); }

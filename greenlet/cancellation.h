@@ -19,6 +19,12 @@ Marked mark_cancelled(std::uintptr_t block) noexcept;
 [[nodiscard]] bool has_cancel_pending() noexcept;
 [[nodiscard]] bool is_cancelled_at_once() noexcept;
 
+// What pthread_setcancelstate and pthread_setcanceltype have set for the running thread: for greenlets that share its
+// block, to be kept and set again.
+[[nodiscard]] int cancel_settings() noexcept;
+void set_cancel_settings(int settings) noexcept;
+constexpr int no_cancellation = 1;
+
 // The running thread, which has cancelled itself, has not.
 void unmark_cancelled() noexcept;
 

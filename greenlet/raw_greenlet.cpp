@@ -12,6 +12,8 @@
 #include <cstring>
 
 #include "greenlet/arch_x86_64.h"
+#include "greenlet/cancellation.h"
+#include "greenlet/tls_block.h"
 
 namespace __cxxabiv1 {
 struct __cxa_eh_globals;
@@ -22,18 +24,25 @@ namespace evergreen {
 namespace {
 
 // What two greenlets on one TLS block would otherwise trample on: caughtExceptions and uncaughtExceptions (two words,
-// fixed by the C++ ABI), and errno.
+// fixed by the C++ ABI), errno, who owns a mutex, and whether a cancellation would unwind this stack.
 class SharedBlockState {
  public:
-  SharedBlockState() noexcept : errno_(errno) { std::memcpy(exceptions_, __cxxabiv1::__cxa_get_globals(), size); }
+  SharedBlockState() noexcept : errno_(errno), thread_id_(thread_id()), cancel_settings_(cancel_settings()) {
+    std::memcpy(exceptions_, __cxxabiv1::__cxa_get_globals(), size);
+  }
   void restore() const noexcept {
     errno = errno_;
+    set_thread_id(thread_id_);
+    set_cancel_settings(cancel_settings_);
     std::memcpy(static_cast<void*>(__cxxabiv1::__cxa_get_globals()), exceptions_, size);
   }
 
+  // A new greenlet begins without the exceptions that the one before it is handling.
+  static void begin() noexcept { std::memset(static_cast<void*>(__cxxabiv1::__cxa_get_globals()), 0, size); }
+
  private:
   static constexpr std::size_t size = 2 * sizeof(void*);
-  int errno_;
+  int errno_, thread_id_, cancel_settings_;
   unsigned char exceptions_[size];
 };
 
@@ -51,6 +60,7 @@ RawGreenlet::RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block,
 // The outermost call of each stack of ours. Never returns: nobody would be there.
 void RawGreenlet::begin(boost::context::detail::transfer_t first) {
   RawGreenlet& self = arrive(first);
+  if (self.shares_block_) SharedBlockState::begin();
   RawGreenlet& next = self.entry_(self);
   self.is_dead_ = true;
   jump(self, next);

@@ -21,6 +21,7 @@
 #include <mutex>
 
 #include "greenlet/arch_x86_64.h"
+#include "greenlet/cancellation.h"
 #include "greenlet/glibc_layout.h"
 #include "greenlet/leftovers.h"
 #include "greenlet/spin_lock.h"
@@ -196,6 +197,15 @@ int thread_id_of(std::uintptr_t block) noexcept {
 }
 
 int thread_id() noexcept { return thread_id_of(arch::thread_pointer()); }
+
+void set_thread_id(int id) noexcept { std::memcpy(bytes(arch::thread_pointer()) + glibc().tid, &id, sizeof id); }
+
+constinit bool all_own_mutexes = false;
+
+void enter_shared_block() noexcept {
+  set_cancel_settings(no_cancellation);
+  if (all_own_mutexes) set_thread_id(next_thread_id());
+}
 
 void run_thread_destructors(volatile bool& keys_begun) {
   const std::uintptr_t block = arch::thread_pointer();

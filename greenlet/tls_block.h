@@ -62,6 +62,15 @@ void draw_thread_ids() noexcept;
 int thread_id() noexcept;
 int thread_id_of(std::uintptr_t block) noexcept;
 
+// For greenlets that share the running block: gives it another id, as the owner of mutexes.
+void set_thread_id(int id) noexcept;
+
+// The same as enter_tls_block() on a stack that shares the running block. It is no part of the thread that may be
+// cancelled, for the unwinding would not end with its stack. Where its waits for mutexes park (the patch), it is an
+// owner of its own: else a recursive mutex that it holds while it waits would let in all others on this block.
+void enter_shared_block() noexcept;
+extern constinit bool all_own_mutexes;
+
 // Whether an id is one of those that no kernel thread has.
 constexpr bool is_made_up(int id) noexcept { return id >= 1 << 22; }
 

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <cstdlib>
 #include <mutex>
 
 #include "greenlet/spin_lock.h"
@@ -64,6 +65,7 @@ RawGreenlet& Fiber::entry(RawGreenlet& raw) {
   core::begin_user_code(self);
   static_cast<detail::GreenletState*>(self.identity.get())->live(self, self.begin_);
   self.identity.reset();  // here, and not in hub code: destructors of results are the user's
+  if (&self == &core::Hubs::main_greenlet()) std::exit(EXIT_SUCCESS);  // it has forked, and is a child's main one
   core::end_user_code();
   return self.home->leave_for_ever(self);
 }

@@ -24,6 +24,15 @@ WaitList::Guard::~Guard() noexcept(false) {
   std::launder(reinterpret_cast<Runtime*>(runtime_))->~Runtime();  // made by the constructor, and by nobody else
 }
 
+namespace {
+
+// We are a forked child, and the waiter is its parent's.
+bool has_stayed_in_parent(const Waiter& waiter) noexcept {
+  return waiter.greenlet != nullptr && waiter.greenlet->has_stayed_in_parent();
+}
+
+}  // namespace
+
 void Link::unlink() noexcept {
   previous->next = next;
   next->previous = previous;
@@ -38,6 +47,7 @@ void Link::insert_before(Link& at) noexcept {
 }
 
 WaitList::~WaitList() {
+  while (!empty() && has_stayed_in_parent(static_cast<Waiter&>(*waiters_.next))) waiters_.next->unlink();
   if (!empty() || observers_.next != &observers_) fatal("an object is destroyed while a greenlet waits for it");
 }
 
@@ -50,12 +60,15 @@ void WaitList::lock() noexcept {
 }
 
 bool WaitList::choose_one() noexcept {
-  if (empty()) return false;
-  auto& one = static_cast<Waiter&>(*waiters_.next);
-  one.unlink();
-  one.chosen = true;
-  if (one.greenlet != nullptr) core::unpark(*one.greenlet, Wake::woken);
-  return true;
+  while (!empty()) {
+    auto& one = static_cast<Waiter&>(*waiters_.next);
+    one.unlink();
+    if (has_stayed_in_parent(one)) continue;
+    one.chosen = true;
+    if (one.greenlet != nullptr) core::unpark(*one.greenlet, Wake::woken);
+    return true;
+  }
+  return false;
 }
 
 std::size_t WaitList::count() const noexcept {

@@ -72,7 +72,7 @@ SHIM int evergreen_pthread_cancel(pthread_t handle) {
   Thread* thread = started() && !core::in_runtime ? Thread::find(handle) : nullptr;
   if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_cancel(handle);
   if (thread == &main_thread()) prepare_end_of_main();
-  if (thread == core::current) return real.pthread_cancel(handle);  // acts if it is asynchronous
+  if (thread == &Thread::running()) return real.pthread_cancel(handle);  // acts if it is asynchronous
   const core::Runtime runtime;
   const Marked marked = mark_cancelled(handle);
   if (marked == Marked::ends_already) return 0;

@@ -38,7 +38,7 @@ using namespace evergreen::patch;
 SHIM int clock_gettime(clockid_t clock, timespec* time) noexcept {
   const bool is_own = clock == CLOCK_THREAD_CPUTIME_ID;
   if ((!is_own && !is_made_up_clock(clock)) || !on_greenlet()) return real.clock_gettime(clock, time);
-  Thread* thread = is_own ? static_cast<Thread*>(core::current) : greenlet_of(~(clock >> kind_bits));
+  core::HubGreenlet* thread = is_own ? core::current : greenlet_of(~(clock >> kind_bits));
   if (thread == nullptr) return real.clock_gettime(clock, time);
   if (real.clock_gettime(CLOCK_THREAD_CPUTIME_ID, time) != 0) return -1;
   *time = as_time(thread == core::current ? core::own_cpu_time(*thread) : core::cpu_time_of(*thread));

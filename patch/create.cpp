@@ -37,7 +37,7 @@ struct Wanted {
   Wanted(const pthread_attr_t* attributes, void* (*routine)(void*), void* argument) noexcept {
     birth.routine = routine;
     birth.argument = argument;
-    const auto& creator = static_cast<const Thread&>(*core::current);
+    const Thread& creator = Thread::running();
     if (creator.birth().scheduling.is_set()) birth.scheduling = creator.birth().scheduling;
     if (attributes != nullptr) {
       read(*attributes);
@@ -140,9 +140,10 @@ using namespace evergreen::patch;
 
 SHIM int pthread_create(pthread_t* handle, const pthread_attr_t* attributes, void* (*routine)(void*),
                         void* argument) noexcept {
-  // The hub's own threads are kernel threads; and so are those that a kernel thread without a hub makes (a SIGEV_THREAD
-  // timer's).
-  const bool on_hub = started() ? on_greenlet() || restart_hub() : !core::in_runtime && start_hub() != nullptr;
+  // So are those of a program that only links us, until it asks for greenlets. The hub's own threads are kernel
+  // threads; and so are those that a kernel thread without a hub makes (a SIGEV_THREAD timer's).
+  const bool on_hub =
+      converts_threads() && (started() ? on_greenlet() || restart_hub() : !core::in_runtime && start_hub() != nullptr);
   if (!on_hub) return real.pthread_create(handle, attributes, routine, argument);
   return create(handle, Wanted(attributes, routine, argument));
 }

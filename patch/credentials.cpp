@@ -27,7 +27,7 @@ int for_all_threads(Call call) {
     return nullptr;
   };
   const bool elsewhere =
-      started() && on_greenlet() && core::current == &main_thread() && arch::kernel_thread_id() != getpid();
+      started() && on_greenlet() && &Thread::running() == &main_thread() && arch::kernel_thread_id() != getpid();
   pthread_t helper;
   if (!elsewhere || ::pthread_create(&helper, nullptr, run, &job) != 0) return call();
   ::pthread_join(helper, nullptr);

@@ -65,16 +65,16 @@ void in_forking_parent() {
 void begin_child() noexcept {
   note_shared();
   if (!started()) return;
-  const bool was_first = core::current == nullptr || core::current == &core::Hubs::main_greenlet();
+  const bool was_first = core::current == nullptr || &Thread::running() == &Thread::first();
   release_locks();
   core::Hubs::stay_in_parent();
-  forget_live_blocks(core::current != nullptr ? core::current->stack : nullptr);
+  forget_live_blocks(core::current != nullptr && !core::current->shares_block() ? core::current->stack : nullptr);
   forget_sleepers();
   forget_deferred_signals();
   forget_timers();
   close_guarded_descriptors();
   forget_main_exit();
-  if (core::current != nullptr) Thread::running().forget_joiner();
+  if (core::current != nullptr) Thread::running().go_on_alone(*core::current);
   if (!was_first) give_process_own_name();
 }
 
@@ -83,7 +83,7 @@ void begin_forked_child() {
   if (!started()) return;
   core::in_runtime = was_in_runtime;
   learn_fork_generation();
-  if (core::current != nullptr && core::current != &main_thread()) leave_glibc_lists();
+  if (core::current != nullptr && &Thread::running() != &main_thread()) leave_glibc_lists();
 }
 
 // Locks: last before the fork, first after it. The program's own handlers wait for locks, and others must run then.
@@ -95,18 +95,22 @@ void begin_raw_child() noexcept { begin_child(); }
 
 bool is_vfork_child() noexcept { return core::waits_natively && getpid() != core::Hubs::process(); }
 
+void restart_hub_or_throw() {
+  const core::Runtime runtime;
+  draw_thread_ids();
+  make_wait_table();
+  forget_pending_signals();
+  new (&Thread::running().signals) PendingSignals;
+  hub()->restart_after_fork(*core::current);
+}
+
 bool restart_hub() noexcept {
   const bool has_left_hub = started() && core::current != nullptr && core::waits_natively && !core::in_runtime;
   if (!has_left_hub || is_vfork_child()) return false;
   const int saved = errno;
   bool made = true;
   try {
-    const core::Runtime runtime;
-    draw_thread_ids();
-    make_wait_table();
-    forget_pending_signals();
-    new (&Thread::running().signals) PendingSignals;
-    hub()->restart_after_fork(*core::current);
+    restart_hub_or_throw();
   } catch (const std::exception& error) {
     report("the threads of a forked child stay kernel threads: %s", error.what());
     made = false;

@@ -14,4 +14,7 @@ bool is_vfork_child() noexcept;
 // nothing to restart; or no memory or descriptor for it (said in a line), and its threads will be kernel threads.
 bool restart_hub() noexcept;
 
+// The same for the library's first use there. Precondition: the caller's waits are the kernel's, since the fork.
+void restart_hub_or_throw();
+
 }  // namespace evergreen::patch

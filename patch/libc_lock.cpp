@@ -21,6 +21,9 @@ namespace {
 
 constexpr int held_and_waited_for = 2;
 
+// With the owner's handle: that one is parked, and shares its TLS block with others of which none is the owner.
+constexpr pthread_t parked_mark = 1;
+
 // Whoever waits says so in the lock, also for those that wait beside it: it can't know that it is the last.
 bool try_lock(int* lock) noexcept { return __atomic_exchange_n(lock, held_and_waited_for, __ATOMIC_SEQ_CST) == 0; }
 
@@ -32,13 +35,13 @@ pthread_t* owner_of(int* lock) noexcept { return reinterpret_cast<pthread_t*>(lo
 
 // What follows the word of another kind of lock is no handle of a greenlet's.
 bool is_held_by_greenlet(int* lock) noexcept {
-  return Thread::find(__atomic_load_n(owner_of(lock), __ATOMIC_RELAXED)) != nullptr;
+  return Thread::find(__atomic_load_n(owner_of(lock), __ATOMIC_RELAXED) & ~parked_mark) != nullptr;
 }
 
 // The new holder writes the same when it runs. Who comes before that must see that it is a greenlet.
 bool lock_for(int* lock, core::HubGreenlet& holder) noexcept {
   if (!try_lock(lock)) return false;
-  __atomic_store_n(owner_of(lock), holder.block(), __ATOMIC_RELAXED);
+  __atomic_store_n(owner_of(lock), holder.block() | (holder.shares_block() ? parked_mark : 0), __ATOMIC_RELAXED);
   return true;
 }
 
@@ -65,6 +68,18 @@ void wait_on_greenlet(int* lock) noexcept {
 }
 
 }  // namespace
+
+ParkedOwner::ParkedOwner(FILE& stream) noexcept {
+  auto* const lock = static_cast<int*>(stream._lock);
+  if (lock == nullptr || !on_greenlet() || !core::current->shares_block()) return;
+  if (__atomic_load_n(owner_of(lock), __ATOMIC_RELAXED) != core::current->block()) return;
+  owner_ = owner_of(lock);
+  __atomic_store_n(owner_, core::current->block() | parked_mark, __ATOMIC_RELAXED);
+}
+
+ParkedOwner::~ParkedOwner() {
+  if (owner_ != nullptr) __atomic_store_n(owner_, core::current->block(), __ATOMIC_RELAXED);
+}
 
 // Parks while another greenlet holds it. No cancellation point.
 void inside::__lll_lock_wait_private(int* lock) noexcept {

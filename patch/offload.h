@@ -2,15 +2,67 @@
 // hub meanwhile (core::SlowCall).
 #pragma once
 
+#include <netdb.h>
+
+#include <exception>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "evergreen/detail/outcome.h"
 #include "hub/core/slow_call.h"
+#include "hub/core/thread_pool.h"
 #include "patch/shim.h"
 
 namespace evergreen::patch {
+
+// For greenlets that share a TLS block, which must stay on their kernel thread: another makes the call. It is waited
+// for in any case, as it writes to its caller's memory.
+template <class Call>
+class PoolCall final : public core::Job {
+ public:
+  explicit PoolCall(Call& call) : call_(call), error_(errno), resolver_error_(h_errno) {}
+
+  void run() noexcept override {
+    exchange_errors();
+    outcome_.set_by(call_);
+    exchange_errors();
+  }
+  auto take() noexcept {
+    exchange_errors();
+    return outcome_.get();
+  }
+
+ private:
+  void exchange_errors() noexcept {
+    std::swap(errno, error_);
+    std::swap(h_errno, resolver_error_);
+  }
+
+  Call& call_;
+  int error_, resolver_error_;
+  detail::Outcome<std::invoke_result_t<Call&>> outcome_;
+};
+
+template <class Call>
+auto called_on_pool(Call call) {
+  auto* const mine = new (std::nothrow) PoolCall<Call>(call);
+  std::unique_ptr<core::Job> job(mine);
+  if (job == nullptr) return call();
+  try {
+    core::ThreadPool::common().run(job, "offload", Deadline::never(), core::Hears::nothing);
+  } catch (const std::exception&) {  // no thread for it
+    return call();
+  }
+  return mine->take();
+}
 
 // Returns what call() does, which nearly always blocks; errno is call()'s.
 template <class Call>
 auto offloaded(Call call) {
   if (!on_greenlet()) return call();
+  if (core::current->shares_block()) return called_on_pool(call);
   const core::SlowCall slow;
   return call();
 }
@@ -19,6 +71,7 @@ auto offloaded(Call call) {
 template <class Call>
 auto offloaded(core::CallSite& site, Call call) {
   if (!on_greenlet()) return call();
+  if (core::current->shares_block() && site.is_slow()) return called_on_pool(call);
   const core::SlowCall slow(site);
   return call();
 }

@@ -19,30 +19,32 @@ void let_in(std::uint64_t mask) {
 
 void change_signal_mask(std::uint64_t mask) {
   if (core::in_runtime || core::current == nullptr) return;
-  Thread& self = Thread::running();
+  core::HubGreenlet& self = *core::current;
+  Thread& thread = Thread::running();
   mask &= core::all_signals;
   {
     const core::Runtime runtime;
     core::SignalMasks::change(self, self.signal_mask | mask);
-    const std::uint64_t pending = self.signals.during([&] { core::SignalMasks::note_change(self, mask); });
-    if ((pending & ~mask) != 0) kick_self(self, ~mask);
+    const std::uint64_t pending = thread.signals.during([&] { core::SignalMasks::note_change(self, mask); });
+    if ((pending & ~mask) != 0) kick_self(thread, ~mask);
   }
   let_in(mask);
 }
 
 void expect_signal_mask(std::uint64_t mask) {
   mask &= core::all_signals;
-  if (core::in_runtime || core::current == nullptr || Thread::running().signal_mask == mask) return;
-  Thread& self = Thread::running();
+  if (core::in_runtime || core::current == nullptr || core::current->signal_mask == mask) return;
+  core::HubGreenlet& self = *core::current;
+  Thread& thread = Thread::running();
   const core::Runtime runtime;
-  const std::uint64_t pending = self.signals.during([&] { core::SignalMasks::note_change(self, mask); });
+  const std::uint64_t pending = thread.signals.during([&] { core::SignalMasks::note_change(self, mask); });
   core::my_carrier->note_signal_mask(mask);
-  if ((pending & ~mask) != 0) kick_self(self, ~mask);
+  if ((pending & ~mask) != 0) kick_self(thread, ~mask);
 }
 
 TemporarySignalMask::TemporarySignalMask(const sigset_t* mask) : changed_(mask != nullptr && on_greenlet()) {
   if (!changed_) return;
-  before_ = Thread::running().signal_mask;
+  before_ = core::current->signal_mask;
   change_signal_mask(mask_of(*mask));
 }
 

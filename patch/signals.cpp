@@ -98,7 +98,7 @@ bool post_to_any(const siginfo_t& information) noexcept {
 void route(const siginfo_t& information) noexcept {
   const int number = information.si_signo;
   if (pass_on_timer_signal(information)) return;
-  if (leaves_open(Thread::first(), number)) {
+  if (leaves_open(core::Hubs::main_greenlet(), number)) {
     post(Thread::first(), information, true);
   } else if (core::current != nullptr && leaves_open(*core::current, number)) {
     post(Thread::running(), information, true);
@@ -134,7 +134,7 @@ void take_signals() {
   }
   if (core::current == nullptr) return;
   Thread& self = Thread::running();
-  const std::uint64_t open = ~self.signal_mask;
+  const std::uint64_t open = ~core::current->signal_mask;
   std::uint64_t before;
   {
     const core::Runtime runtime;
@@ -163,7 +163,7 @@ struct HandlerCall {
 void run_handler(siginfo_t& information, ucontext_t& context) {
   const int number = information.si_signo;
   const SignalAction action = action_of(number);
-  Thread* self = on_greenlet() ? &Thread::running() : nullptr;
+  core::HubGreenlet* const self = on_greenlet() ? core::current : nullptr;
   if (!action.is_handler()) {  // changed meanwhile
     if (self != nullptr) core::my_carrier->note_signal_mask(mask_of(context.uc_sigmask) & core::all_signals);
     return;
@@ -190,8 +190,9 @@ void run_handler(siginfo_t& information, ucontext_t& context) {
   const std::uint64_t after = (wanted == kernels ? before : wanted) & core::all_signals;  // the handler may change it
   {
     const core::Runtime runtime;
-    const std::uint64_t pending = self->signals.during([&] { core::SignalMasks::note_change(*self, after); }) & ~after;
-    if (pending != 0) kick_self(*self, pending);
+    Thread& thread = Thread::running();
+    const std::uint64_t pending = thread.signals.during([&] { core::SignalMasks::note_change(*self, after); }) & ~after;
+    if (pending != 0) kick_self(thread, pending);
   }
   // Only now: what is pending must come when we have returned, not on top of us.
   core::my_carrier->note_signal_mask(wanted & core::all_signals);
@@ -222,8 +223,8 @@ void on_signal(int number, siginfo_t* information, void* raw_context) {
   } else if (pass_on_timer_signal(*information)) {
     errno = saved;
     return;
-  } else if (!is_of_running(*information) && core::current != &Thread::first() &&
-             leaves_open(Thread::first(), number)) {
+  } else if (!is_of_running(*information) && &Thread::running() != &Thread::first() &&
+             leaves_open(core::Hubs::main_greenlet(), number)) {
     const core::Runtime runtime;
     post(Thread::first(), *information, true);
     errno = saved;

@@ -8,6 +8,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <stdexcept>
+#include <string>
+#include <string_view>
 
 #include "greenlet/fatal.h"
 #include "greenlet/glibc_layout.h"
@@ -16,9 +19,12 @@
 #include "greenlet/tls_block.h"
 #include "hub/core/carrier.h"
 #include "hub/core/hubs.h"
+#include "hub/core/library.h"
 #include "hub/core/settings.h"
 #include "patch/cancel.h"
+#include "patch/fork.h"
 #include "patch/inside.h"
+#include "patch/is_patched.h"
 #include "patch/once.h"
 #include "patch/signals.h"
 #include "patch/thread.h"
@@ -34,7 +40,7 @@ namespace {
 constinit core::Hub* the_hub = nullptr;
 
 void describe(const void* owner, char* text, unsigned long size) noexcept {
-  const auto* thread = static_cast<const Thread*>(owner);
+  const auto* thread = static_cast<const core::HubGreenlet*>(owner);
   std::snprintf(text, size, "greenlet %lu (pthread %p)", static_cast<unsigned long>(thread->id),
                 reinterpret_cast<void*>(thread->block()));
 }
@@ -45,31 +51,54 @@ void on_wake() noexcept {
   route_deferred_signals();
 }
 
-core::Hub* try_start() noexcept {
+// Throws as core::Hub::start().
+void start(core::Mode mode) {
   if (const char* wrong = check_glibc()) {
-    report("threads stay kernel threads: this glibc does not hold what evergreen needs (%s)", wrong);
-    return nullptr;
+    throw std::runtime_error(std::string("this glibc does not hold what evergreen needs (") + wrong + ")");
   }
   const core::Runtime runtime;  // what is made here is the hub's own
-  try {
-    learn_leftovers();
-    learn_process_name();
-    draw_thread_ids();
-    learn_fork_generation();
-    make_wait_table();
-    read_default_attributes();
-    replace_inside_libc();
-    the_hub = &core::Hub::start(main_thread());
-    the_hub->on_wake = on_wake;
-    start_signals();
-    start_cancellation();
-    let_main_end();
-  } catch (const std::exception& error) {
-    report("threads stay kernel threads: %s", error.what());
-    return nullptr;
-  }
+  learn_leftovers();
+  learn_process_name();
+  draw_thread_ids();
+  learn_fork_generation();
+  make_wait_table();
+  read_default_attributes();
+  replace_inside_libc();
+  core::Hub& hub = core::Hub::start(main_thread(), mode);
+  hub.on_wake = on_wake;
+  start_signals();
+  start_cancellation();
+  let_main_end();
+  all_own_mutexes = true;
   report_stack_overflows(describe);
-  return the_hub;
+  the_hub = &hub;
+  hub_started.store(true, std::memory_order_release);
+}
+
+core::Hub& start_for_library() {
+  const int saved = errno;
+  if (!started()) {
+    start(core::Mode::library);
+  } else {
+    restart_hub_or_throw();
+  }
+  errno = saved;
+  return *the_hub;
+}
+
+constinit std::atomic<bool> wants_threads{false};
+
+void convert_threads() noexcept { wants_threads = true; }
+
+constexpr core::PatchHooks hooks{start_for_library, is_patched, convert_threads};
+
+// A program that only links us has its own threads in mind. libc has no environment yet.
+[[gnu::constructor]] void learn_how_we_came(int, char**, char** environment) noexcept {
+  core::patch_hooks = &hooks;
+  for (constexpr std::string_view name = "LD_PRELOAD="; *environment != nullptr; ++environment) {
+    const std::string_view entry(*environment);
+    if (entry.starts_with(name) && entry.find("libevergreen-patch.so") != entry.npos) convert_threads();
+  }
 }
 
 // How many kernel threads the process has. Those that the program or libc made natively are not in Carriers::peak().
@@ -99,16 +128,20 @@ unsigned long kernel_threads() noexcept {
 }  // namespace
 
 core::Hub* hub() noexcept { return the_hub; }
+bool converts_threads() noexcept { return wants_threads.load(std::memory_order_relaxed); }
 
 core::Hub* start_hub() noexcept {
   static bool tried = false;
   if (tried) return the_hub;
   tried = true;
   const int saved = errno;
-  core::Hub* hub = try_start();
+  try {
+    start(core::Mode::threads);
+  } catch (const std::exception& error) {
+    report("threads stay kernel threads: %s", error.what());
+  }
   errno = saved;
-  if (hub != nullptr) hub_started.store(true, std::memory_order_release);
-  return hub;
+  return the_hub;
 }
 
 }  // namespace evergreen::patch

@@ -54,12 +54,14 @@ FILE* reopen_stream(FILE* stream, const char* path, const char* mode, Open open)
 
 // Waits for input. Cancellation point. Restarts after a signal.
 ssize_t inside::_IO_file_read(FILE* stream, void* buffer, ssize_t size) {
+  const ParkedOwner owner(*stream);
   const Uncancelled scope(is_uncancelled(*stream));
   return read(stream->_fileno, buffer, static_cast<size_t>(size));
 }
 
 // Waits for room, until all is written. Cancellation point. Restarts after a signal.
 ssize_t inside::_IO_file_write(FILE* stream, const void* data, ssize_t size) {
+  const ParkedOwner owner(*stream);
   const Uncancelled scope(is_uncancelled(*stream));
   ssize_t done = 0;
   while (done < size) {

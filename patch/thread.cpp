@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "evergreen/greenlet_exit.h"
 #include "greenlet/arch_x86_64.h"
 #include "greenlet/cancellation.h"
 #include "greenlet/fatal.h"
@@ -17,6 +18,7 @@
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
 #include "hub/core/signal_masks.h"
+#include "patch/offload.h"
 #include "patch/robust.h"
 #include "patch/shim.h"
 
@@ -56,8 +58,11 @@ constinit std::atomic<bool> main_awaits_others{false};
 
 }  // namespace
 
+constinit thread_local Thread* Thread::of_block_ = nullptr;
+
 Thread::Thread(core::Hub& hub, const core::Place& place, const Birth& birth)
     : HubGreenlet(hub, place, entry), birth_(birth), fate_(birth.detached ? detached : joinable) {
+  core::in_block(place.block, of_block_) = this;
   when_dead_ = on_dead;
 }
 
@@ -117,6 +122,7 @@ Thread* Thread::find(pthread_t handle) noexcept {
   if (handle == main_thread().block()) return &main_thread();
   const Stack* stack = StackPool::containing(reinterpret_cast<const void*>(handle));
   if (stack == nullptr || stack->tls_block() != handle || stack->owner == nullptr) return nullptr;
+  if (static_cast<const core::HubGreenlet*>(stack->owner)->shares_block()) return nullptr;  // it has no block
   return static_cast<Thread*>(const_cast<void*>(stack->owner));
 }
 
@@ -153,8 +159,9 @@ int Thread::try_join(void** to) noexcept {
 // Two that join each other would wait for ever.
 int Thread::refusal_to_join(core::HubGreenlet& by) const noexcept {
   if (is_pthread_detached()) return EINVAL;
-  if (&by == this) return EDEADLK;
   if (by.home == nullptr) return 0;  // a plain kernel thread, which nobody joins
+  if (this == of_block_) return EDEADLK;
+  if (by.shares_block()) return 0;  // others on its block go on
   const std::uintptr_t joiner = static_cast<Thread&>(by).fate_.load() & ~std::uintptr_t{busy};
   return joiner == reinterpret_cast<std::uintptr_t>(static_cast<const core::HubGreenlet*>(this)) ? EDEADLK : 0;
 }
@@ -204,8 +211,9 @@ Thread& main_thread() noexcept {
 
 void forget_main_exit() noexcept { main_awaits_others = false; }
 
-void Thread::forget_joiner() noexcept {
+void Thread::go_on_alone(const core::HubGreenlet& forked) noexcept {
   if (fate_.load() > finished) fate_.store(joinable);
+  signal_mask = forked.signal_mask;
 }
 
 namespace {
@@ -264,8 +272,20 @@ void let_main_end() noexcept {
 using namespace evergreen;
 using namespace evergreen::patch;
 
+namespace {
+
+// Which may take long.
+int join_kernel_thread(pthread_t handle, void** result) {
+  if (!on_greenlet()) return real.pthread_join(handle, result);
+  const int error = real.pthread_tryjoin_np(handle, result);
+  return error != EBUSY ? error : offloaded([=] { return real.pthread_join(handle, result); });
+}
+
+}  // namespace
+
 SHIM void pthread_exit(void* result) {
   if (started() && core::current != nullptr) {
+    if (core::current != &Thread::running()) throw GreenletExit();  // one of the library's
     auto& self = Thread::running();
     self.result = result;
     if (&self == &main_thread()) prepare_end_of_main();
@@ -283,7 +303,7 @@ SHIM int pthread_detach(pthread_t handle) noexcept {
 // Parks until the thread has ended. Cancellation point. Restarts after a signal.
 SHIM int pthread_join(pthread_t handle, void** result) {
   Thread* thread = started() ? Thread::find(handle) : nullptr;
-  if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_join(handle, result);
+  if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : join_kernel_thread(handle, result);
   return thread->join(result, "pthread_join", Deadline::never());
 }
 

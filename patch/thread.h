@@ -37,12 +37,14 @@ struct Birth {
 // A pthread_t is its TLS block's address, as glibc has it; the object lies beside that block, at the top of the stack.
 class Thread : public core::HubGreenlet {
  public:
-  Thread() noexcept = default;  // the main thread
+  Thread() noexcept { of_block_ = this; }  // the running one: the main thread
   Thread(core::Hub& hub, const core::Place& place, const Birth& birth);
 
-  // The running greenlet; and the one that the process began with, or that forked it.
-  static Thread& running() noexcept { return static_cast<Thread&>(*core::current); }
-  static Thread& first() noexcept { return static_cast<Thread&>(core::Hubs::main_greenlet()); }
+  // Whose TLS block it is that the running greenlet has. That may be one of the library's, which are all on the block
+  // of the main thread, and a part of that: its identity, its signals and its name are theirs. Only their masks of
+  // signals are their own, and their waits. And the one that the process began with, or that forked it.
+  static Thread& running() noexcept { return *of_block_; }
+  static Thread& first() noexcept { return *core::in_block(core::Hubs::main_greenlet().block(), of_block_); }
 
   // The greenlet with that handle, or nullptr: ended and joined, a kernel thread, or no thread at all.
   static Thread* find(pthread_t handle) noexcept;
@@ -78,8 +80,9 @@ class Thread : public core::HubGreenlet {
   // Marks the end: wakes who joins. Returns whether nobody ever will, and the object is to be buried.
   bool finish() noexcept;
 
-  // In a forked child, where this is the only thread: who joined it has stayed in the parent.
-  void forget_joiner() noexcept;
+  // In a forked child, where this is the only thread: who joined it has stayed in the parent; and if one of the
+  // library's greenlets has forked, so has the greenlet that this was.
+  void go_on_alone(const core::HubGreenlet& forked) noexcept;
 
  private:
   static RawGreenlet& entry(RawGreenlet& self);
@@ -88,6 +91,8 @@ class Thread : public core::HubGreenlet {
   void hand_over(void** result) noexcept;
   int await_end(core::HubGreenlet& self, const char* why, Deadline deadline) noexcept;
   [[nodiscard]] int refusal_to_join(core::HubGreenlet& by) const noexcept;
+
+  static constinit thread_local Thread* of_block_;
 
   Birth birth_;
 

@@ -9,14 +9,17 @@ namespace evergreen::patch {
 namespace {
 
 // 0 for the hub's own code, and for kernel threads.
-pid_t own_id() noexcept { return started() && core::current != nullptr ? thread_id() : 0; }
+pid_t own_id() noexcept {
+  if (!started() || core::current == nullptr) return 0;
+  return core::current->shares_block() ? getpid() : thread_id();  // that of a mutex's owner is another
+}
 
 }  // namespace
 
 Thread* greenlet_of(pid_t id) noexcept {
   if (!started()) return nullptr;
   const pid_t own = own_id();
-  if (id == 0 || id == own) return is_made_up(own) ? static_cast<Thread*>(core::current) : nullptr;
+  if (id == 0 || id == own) return is_made_up(own) ? &Thread::running() : nullptr;
   const core::Runtime runtime;
   const Stack* stack = is_made_up(id) ? find_live_block(id) : nullptr;
   return stack == nullptr ? nullptr : static_cast<Thread*>(const_cast<void*>(stack->owner));  // a loop's has none
@@ -32,5 +35,5 @@ using namespace evergreen::patch;
 // Asked anew each time: a child made by a raw fork has the TLS block of its parent.
 SHIM pid_t gettid() noexcept {
   if (!started() || core::current == nullptr || core::waits_natively) return real.gettid();
-  return core::current == &main_thread() ? getpid() : thread_id();
+  return &Thread::running() == &main_thread() ? getpid() : own_id();
 }

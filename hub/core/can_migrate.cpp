@@ -6,6 +6,6 @@
 
 namespace evergreen::core {
 
-bool can_migrate() noexcept { return can_park() && current->home->mode() == Mode::threads && settings().carriers > 1; }
+bool can_migrate() noexcept { return can_park() && !Hub::is_kept(my_turn) && settings().carriers > 1; }
 
 }  // namespace evergreen::core

@@ -112,28 +112,29 @@ void Hub::restart_after_fork(HubGreenlet& calling) {
   // What was made of the parent's hubs stays where it is, unused: unwinding the loops' stacks would run those hubs, and
   // other kernel threads may have been changing the rest while fork copied it.
   const auto act = on_wake;
-  const Mode was = mode();
+  const Mode wanted = calling.shares_block() ? Mode::library : Mode::threads;
   forget_monitor();
   forget_watches();
   SignalMasks::restart_after_fork();
   new (this) Hub(0);  // first: a hub needs descriptors, a carrier can do without
-  mode_ = was;
-  Carrier& carrier = Carriers::restart_after_fork(was);
+  mode_ = wanted;
+  Carrier& carrier = Carriers::restart_after_fork(wanted);
   make_loop_greenlet(calling.shares_block() ? calling.block() : 0);
   begin_with(calling, carrier);
   on_wake = act;
 }
 
-// The main greenlet's block is shared from now on, so it must be on no other kernel thread than the loop: it goes home
-// first, and from then on nobody takes the hub from it.
+// What shares a block must never run on two kernel threads at once. So it goes home first, if it was detached; and its
+// turns are kept from the next one on, which begins when it leaves this scope. Offers of earlier ones are void then.
 void Hub::become_library() noexcept {
-  HubGreenlet& main = Hubs::main_greenlet();
+  const Runtime runtime;
+  if (running_hub == nullptr) go_home();
+  current->share_block();
   mode_ = Mode::library;
-  main.share_block();
 }
 
 RawGreenlet& Hub::loop_entry(RawGreenlet&) {
-  if (!running_hub->loop_greenlet_->shares_block()) enter_tls_block();
+  running_hub->loop_greenlet_->shares_block() ? enter_shared_block() : enter_tls_block();
   running_hub->run_loop();
 }
 

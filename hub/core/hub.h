@@ -28,8 +28,8 @@ struct Statistics {
 };
 
 // Whose greenlets a hub runs: threads of a program that was written for preemptive ones, each with a TLS block of its
-// own; or greenlets of a program that counts on "no switch without a blocking call", and on its kernel thread. From
-// these the hub is never taken.
+// own; or also the library's, which share the main greenlet's block, and count on "no switch without a blocking call".
+// From these the hub is never taken.
 enum class Mode : std::uint8_t { threads, library };
 
 // Threads: one kernel thread at a time drives a hub; all members but those marked "any" are for that thread, in the
@@ -50,6 +50,9 @@ class Hub {
   // Only in a Runtime. Throws like start(), and may then be called again.
   void restart_after_fork(HubGreenlet& calling);
 
+  // In a forked child, before it restarts: closes what the loop has copies of.
+  void close_loop() noexcept { loop_.close(); }
+
   // Any kernel thread: counts a greenlet of this hub, and makes it ready.
   void adopt(HubGreenlet& fresh) noexcept;
 
@@ -65,7 +68,8 @@ class Hub {
   Statistics& statistics() noexcept { return statistics_; }
   [[nodiscard]] Mode mode() const noexcept { return mode_.load(std::memory_order_relaxed); }
 
-  // Any: from now on it is not taken from its greenlets. Threads that it has stay; new ones are dealt to others.
+  // By the main greenlet, in its own code: its block is shared from now on, so the hub is taken from it no more.
+  // Threads that the hub has stay; new ones are dealt to others.
   void become_library() noexcept;
 
   // What follows is of library mode. By the main greenlet: runs those that are ready now, and looks at descriptors and
@@ -113,13 +117,14 @@ class Hub {
   }
   std::uint64_t begin_turn(HubGreenlet* owner) noexcept {  // by the driver: user code follows
     owner_.store(owner, std::memory_order_relaxed);
-    const std::uint64_t fresh = ++turn_count_ << 2 | user;
+    const std::uint64_t fresh = ++turn_count_ << 2 | (keeps(owner) ? kept : user);
     turn_.store(fresh, std::memory_order_release);
     return fresh;
   }
   // Any: how often somebody was switched to. A run may have many turns: one ends whenever its greenlet enters the hub.
   [[nodiscard]] std::uint64_t run() const noexcept { return run_.load(std::memory_order_relaxed); }
-  [[nodiscard]] static bool is_user(std::uint64_t turn) noexcept { return (turn & 3) == user; }
+  [[nodiscard]] static bool is_user(std::uint64_t turn) noexcept { return (turn & 3) >= user; }
+  [[nodiscard]] static bool is_kept(std::uint64_t turn) noexcept { return (turn & 3) == kept; }
   [[nodiscard]] bool is_polling() const noexcept { return turn() == polling; }
 
   // Any: whose turn it is or was last. Not to be touched, unless that one is the caller or detached.
@@ -141,7 +146,7 @@ class Hub {
   void (*on_wake)() noexcept = nullptr;
 
  private:
-  enum State : std::uint64_t { polling, runtime, user };
+  enum State : std::uint64_t { polling, runtime, user, kept };
 
   struct Idler : Link<Idler> {
     HubGreenlet* greenlet = nullptr;
@@ -159,6 +164,10 @@ class Hub {
   // On a TLS block of its own, or on `shared`. Once there are several kernel threads: blocks know that.
   void make_loop_greenlet(std::uintptr_t shared = 0);
   void begin_with(HubGreenlet& main, Carrier& carrier) noexcept;
+
+  [[nodiscard]] bool keeps(const HubGreenlet* owner) const noexcept {
+    return owner != nullptr && (owner->shares_block() || loop_greenlet_->shares_block());
+  }
 
   static RawGreenlet& loop_entry(RawGreenlet& self);
   [[noreturn]] void run_loop() noexcept;

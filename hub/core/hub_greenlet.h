@@ -39,6 +39,10 @@ struct Place {
   bool shares_block = false;  // with its kernel thread and all others on that: library mode
 };
 
+// How many processes there have been in a line of forks. Whoever belongs to an earlier one has stayed in it, though its
+// memory is still here: it is never woken.
+extern constinit std::atomic<std::uint32_t> process_count;
+
 // Scheduling state of one greenlet; or of a plain kernel thread that waits for greenlets (home == nullptr).
 //
 // Threads: `parking` is shared by everybody who may wake it, see park.h. The rest belongs to the home hub, that is to
@@ -70,9 +74,10 @@ class alignas(64) HubGreenlet : public RawGreenlet {
   };
 
   std::atomic<std::uint32_t> parking{awake};
-  HubGreenlet* next_ready = nullptr;  // RunQueue or Inbox: never on both
-  Hub* home = nullptr;                // set once
-  const char* waits_for = nullptr;    // a literal: "recv", "pthread_cond_wait"; nullptr while it does not wait
+  std::uint32_t process = process_count.load(std::memory_order_relaxed);  // in which it lives
+  HubGreenlet* next_ready = nullptr;                                      // RunQueue or Inbox: never on both
+  Hub* home = nullptr;                                                    // set once
+  const char* waits_for = nullptr;  // a literal: "recv", "pthread_cond_wait"; nullptr while it does not wait
 
   Deadline deadline = Deadline::never();
   DeadlineHook in_deadlines;     // DeadlineQueue::order_
@@ -87,7 +92,12 @@ class alignas(64) HubGreenlet : public RawGreenlet {
   bool told_end = false;               // to a C library, by the result of a call
   Deadline limit = Deadline::never();  // the earliest of its Timeouts
   Timeout* timeouts = nullptr;         // innermost first
+  std::uint16_t exempt = 0;            // how many scopes of patch::Exempt it is in
   std::shared_ptr<void> identity;      // what getcurrent() gives; nullptr: nobody has asked for it
+
+  [[nodiscard]] bool has_stayed_in_parent() const noexcept {
+    return process != process_count.load(std::memory_order_relaxed);
+  }
 
   // See solo.h. Written by the new owner of the hub that it was taken from; the rest by the greenlet itself.
   std::atomic<bool> solo{false};

@@ -30,12 +30,17 @@ constinit std::atomic<std::uint64_t> spawned_ever{0};
 
 constinit SpinLock make_lock;  // of make_next()
 
+// Threads are not dealt to the library's hub, where a long run of one would hold up the library's greenlets, or theirs
+// it.
+unsigned first_for_threads() noexcept { return Hubs::at(0).mode() == Mode::library ? 1 : 0; }
+unsigned most() noexcept { return std::min(wanted.load(std::memory_order_relaxed) + first_for_threads(), Hubs::limit); }
+
 // Makes the next hub, unless somebody else is about to.
 Hub* make_next() noexcept {
   const Runtime runtime;
   const std::lock_guard guard(make_lock);
   const unsigned index = hub_count.load();
-  if (index >= wanted.load()) return nullptr;
+  if (index >= most()) return nullptr;
   Carrier* carrier = Carriers::take();
   try {
     Hub* hub = carrier == nullptr ? nullptr : Hub::make(index);
@@ -50,8 +55,8 @@ Hub* make_next() noexcept {
   } catch (const std::exception&) {
     Carriers::put_back(*carrier);
   }
-  report("cannot start hub %u of %u: going on with fewer", index + 1, wanted.load());
-  wanted.store(index);
+  report("cannot start hub %u of %u: going on with fewer", index + 1, most());
+  wanted.store(index - first_for_threads());
   return nullptr;
 }
 
@@ -62,11 +67,12 @@ unsigned Hubs::count() noexcept { return hub_count.load(std::memory_order_acquir
 Hub& Hubs::at(unsigned index) noexcept { return *hubs[index].load(std::memory_order_acquire); }
 
 Hub& Hubs::for_new_greenlet() noexcept {
-  if (count() < wanted.load(std::memory_order_relaxed)) {
+  if (count() < most()) {
     if (Hub* hub = make_next()) return *hub;
   }
-  Hub* best = &at(0);
-  for (unsigned i = 1; i < count(); ++i) {
+  const unsigned first = std::min(first_for_threads(), count() - 1);
+  Hub* best = &at(first);
+  for (unsigned i = first + 1; i < count(); ++i) {
     if (at(i).alive() < best->alive()) best = &at(i);
   }
   return *best;
@@ -102,6 +108,9 @@ void Hubs::add_first(Hub& hub, HubGreenlet& main) noexcept {
 void Hubs::stay_in_parent() noexcept {
   new (&make_lock) SpinLock;  // another thread may have held it
   hub_count = 0;
+  const std::uint32_t process = process_count.load() + 1;
+  process_count = process;
+  if (current != nullptr) current->process = process;
   begin_process(current);
   forget_solo_waits();
   has_notice.store(false);

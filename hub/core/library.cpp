@@ -3,24 +3,35 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdio>
 #include <stdexcept>
 #include <string>
 
 #include "greenlet/glibc_layout.h"
 #include "greenlet/overflow.h"
+#include "hub/core/fork_alone.h"
 #include "hub/core/hubs.h"
 #include "hub/core/park.h"
 
 namespace evergreen::core {
+
+constinit const PatchHooks* patch_hooks = nullptr;
+
 namespace {
 
 void describe(const void* owner, char* text, unsigned long size) noexcept {
   std::snprintf(text, size, "greenlet %lu", static_cast<unsigned long>(static_cast<const HubGreenlet*>(owner)->id));
 }
 
-Hub& start_alone() {
+// A forked child's has been started in its parent.
+Hub& restart() {
+  const Runtime runtime;
+  Hub& hub = *current->home;
+  hub.restart_after_fork(*current);
+  return hub;
+}
+
+Hub& start() {
   if (const char* wrong = check_glibc()) {
     throw std::runtime_error(std::string("this glibc does not hold what evergreen needs: ") + wrong);
   }
@@ -29,35 +40,32 @@ Hub& start_alone() {
   static auto* const main = new Main;
   Hub& hub = Hub::start(*main, Mode::library);
   report_stack_overflows(describe);
+  see_to_forks();
   return hub;
 }
 
-}  // namespace
-
-constinit StartHub start_first_hub = start_alone;
-
-namespace {
-
-Hub& start_now() {
-  if (waits_natively && current != nullptr) {  // a forked child
-    const Runtime runtime;
-    Hub& hub = *current->home;
-    waits_natively = false;
-    hub.restart_after_fork(*current);
-    return hub;
+Hub& start_first() {
+  const bool is_child = process_count.load() != 0;
+  if (current == nullptr && is_child) {
+    throw std::logic_error("evergreen has no hub in a child that a plain kernel thread has forked");
   }
-  if (syscall(SYS_gettid) != getpid()) {
-    throw std::logic_error("evergreen has no hub yet: call evergreen::get_hub() on the main thread first");
+  if (current == nullptr && syscall(SYS_gettid) != getpid()) {
+    throw std::logic_error("evergreen has no hub yet: use it on the main thread first");
   }
-  return start_first_hub();
+  if (patch_hooks != nullptr) return patch_hooks->start_hub();
+  return is_child ? restart() : start();
 }
 
 }  // namespace
 
 Hub& library_hub() {
-  if (Hubs::count() == 0) return start_now();
-  Hub& hub = Hubs::at(0);
-  if (hub.mode() != Mode::library) hub.become_library();
+  Hub& hub = Hubs::count() == 0 ? start_first() : Hubs::at(0);
+  if (hub.mode() != Mode::library) {
+    if (current != &Hubs::main_greenlet()) {
+      throw std::logic_error("evergreen's library is not used yet: use it on the main thread first");
+    }
+    hub.become_library();
+  }
   return hub;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace evergreen::core {
 namespace {
@@ -42,9 +43,10 @@ Loop::Loop(void (*on_wake)(void*), void* argument)
   ev_set_loop_release_cb(loop_, before_wait, nullptr);
 }
 
-Loop::~Loop() {
-  ev_loop_destroy(loop_);
-  if (const int fd = foreign_.fd.load(); fd >= 0) close(fd);
+void Loop::close() noexcept {
+  if (loop_ == nullptr) return;
+  ev_loop_destroy(std::exchange(loop_, nullptr));
+  if (const int fd = foreign_.fd.exchange(-1); fd >= 0) ::close(fd);
 }
 
 int Loop::watch_foreign_wakes() {

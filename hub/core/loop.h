@@ -14,7 +14,8 @@ class Loop {
  public:
   // `on_wake(argument)` runs on the loop's stack after each wake(). Throws std::system_error when the kernel refuses.
   Loop(void (*on_wake)(void*), void* argument);
-  ~Loop();
+  ~Loop() { close(); }
+  void close() noexcept;  // its descriptors; nothing may be done with it afterwards
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 

@@ -128,7 +128,7 @@ void look_at_long_run(Hub& hub, Watch& watch, std::uint64_t turn) noexcept {
   const bool thread_like = nature.count(owner, sleeps ? 5 : works ? 1 : 0);
   if (!overdue && !thread_like) return;
   if (hub.is_resting()) return;  // in another loop
-  if (hub.mode() == Mode::library) return report_run(hub, watch, turn, sleeps, now - watch.since);
+  if (Hub::is_kept(turn)) return report_run(hub, watch, turn, sleeps, now - watch.since);
   if (offer(hub, turn, thread_like ? Handover::thread_like : Handover::overdue)) {
     watch.offered = turn;
   } else if (now - watch.since >= at_the_cap) {
@@ -141,7 +141,7 @@ void look_at_long_run(Hub& hub, Watch& watch, std::uint64_t turn) noexcept {
 bool look_at(Hub& hub, Watch& watch) noexcept {
   const std::uint64_t turn = hub.turn(), run = hub.run();
   const bool is_user = Hub::is_user(turn), same_run = run == watch.run;
-  if (is_user && provoking && hub.owner() != nullptr) {
+  if (is_user && provoking && !Hub::is_kept(turn) && hub.owner() != nullptr) {
     look_when_provoking(hub, turn);
   } else if (is_user && same_run) {
     look_at_long_run(hub, watch, turn);

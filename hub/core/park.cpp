@@ -14,6 +14,7 @@ namespace evergreen::core {
 
 constinit thread_local HubGreenlet* current = nullptr;
 constinit thread_local bool waits_natively = false;
+constinit std::atomic<std::uint32_t> process_count{0};
 
 namespace {
 
@@ -39,6 +40,7 @@ HubGreenlet& current_or_thread() {
   if (current != nullptr) return *current;
   struct PlainThread : HubGreenlet {};
   static thread_local PlainThread thread;
+  thread.process = process_count.load(std::memory_order_relaxed);  // it may have forked
   return thread;
 }
 
@@ -67,6 +69,8 @@ Wake park(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
 }
 
 void unpark(HubGreenlet& greenlet, Wake how, Order order) noexcept {
+  if (greenlet.has_stayed_in_parent()) [[unlikely]]
+    return;
   std::uint32_t seen = greenlet.parking.load();
   do {
     if ((seen & ~std::uint32_t{HubGreenlet::marks}) > HubGreenlet::polling) return;  // it has been woken already

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "greenlet/tls_block.h"
 #include "hub/core/carrier.h"
 #include "hub/core/cpu_time.h"
 #include "hub/core/hub.h"
@@ -19,6 +20,8 @@ constinit thread_local Carrier* my_carrier = nullptr;
 void board(HubGreenlet& self) noexcept {
   my_carrier = running_hub->carrier();
   begin_cpu_time(self);
+  // Whoever had the block before may have left what it blocks.
+  if (self.shares_block() && self.signal_mask != my_carrier->signal_mask()) has_notice.store(true);
   my_carrier->set_signal_mask(self.signal_mask);
 }
 
@@ -48,6 +51,7 @@ void go_home() noexcept {
 
 void begin_user_code(HubGreenlet& self) {
   current = &self;
+  if (self.shares_block()) enter_shared_block();
   board(self);
   leave_hub();
   in_runtime = false;

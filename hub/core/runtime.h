@@ -5,6 +5,7 @@
 //     polling   the loop waits in epoll
 //     runtime   hub code runs: run queue, descriptors, deadlines, a switch. Never interrupted
 //     user      a greenlet's own code runs
+//     kept      likewise, and that greenlet shares its TLS block with others of its hub: the hub is not taken from it
 //
 //   transition          who                                  how
 //   runtime -> user     the driver, leaving hub code         store(release) of a new count: each turn is a new value

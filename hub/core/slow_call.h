@@ -15,6 +15,8 @@ class CallSite {
   constexpr CallSite() noexcept = default;
   constexpr explicit CallSite(std::uint8_t patience) noexcept : patience_(patience) {}
 
+  [[nodiscard]] bool is_slow() const noexcept { return patience_.load(std::memory_order_relaxed) != 0; }
+
  private:
   friend class SlowCall;
   void note_retake() noexcept;

@@ -79,16 +79,16 @@ std::size_t ThreadPool::queued() const noexcept {
   return queued_;
 }
 
-Wake ThreadPool::run(std::unique_ptr<Job>& job, const char* why, Deadline deadline) {
+Wake ThreadPool::run(std::unique_ptr<Job>& job, const char* why, Deadline deadline, Hears hears) {
   HubGreenlet& self = current_or_thread();
   job->waiter_ = &self;
   try {
     for (bool submitted = false;; submitted = true) {
       const Runtime runtime;
-      prepare_to_park(self, Hears::everything);
+      prepare_to_park(self, hears);
       if (!submitted) submit(*job);
       if (submitted && is_done(*job)) return Wake::woken;
-      const Wake how = park_within_limit(self, why, deadline);
+      const Wake how = hears == Hears::everything ? park_within_limit(self, why, deadline) : park(self, why, deadline);
       if (how == Wake::signalled) continue;  // its handlers run at the end of the Runtime
       const bool done = is_done(*job);
       if (!done) give_up(job);

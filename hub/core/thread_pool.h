@@ -58,7 +58,7 @@ class ThreadPool {
   // goes on by itself; still there if it had not, and is never run. A job that is done when the deadline passes, or the
   // greenlet is to end, counts as done; interrupted is told in any case. Throws std::system_error where no thread can be
   // made for it, and what handlers of signals throw, which run meanwhile.
-  Wake run(std::unique_ptr<Job>& job, const char* why, Deadline deadline);
+  Wake run(std::unique_ptr<Job>& job, const char* why, Deadline deadline, Hears hears = Hears::everything);
 
   // Has the job run, and then destroyed on its thread. Throws std::system_error where no thread can be made for it.
   void begin(std::unique_ptr<Job> job);

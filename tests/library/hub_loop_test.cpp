@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "evergreen/hub.h"
+#include "evergreen/io.h"
 #include "evergreen/offload.h"
-#include "hub/core/wait_fd.h"
 #include "tests/library/fixture.h"
 
 using namespace evergreen;
@@ -106,25 +106,21 @@ TEST_CASE_METHOD(LoopFixture, "another loop sees deadlines, by the descriptor an
 TEST_CASE_METHOD(LoopFixture, "another loop sees descriptors that greenlets wait for", "[hub]") {
   int ends[2];
   REQUIRE(pipe(ends) == 0);
+  Descriptor input(ends[0]), output(ends[1]);
   std::string got;
   spawn([&] {
-    for (char letter = 0; letter != '.';) {
-      core::wait_fd(ends[0], core::Direction::read, "test", Deadline::never());
-      if (read(ends[0], &letter, 1) == 1) got += letter;
-    }
+    while (!got.ends_with('.')) got += input.read(1);
   });
   std::thread writer([&] {
     for (const char letter : std::string("abc.")) {
       std::this_thread::sleep_for(2ms);
-      CHECK(write(ends[1], &letter, 1) == 1);
+      output.write(std::string_view(&letter, 1));
     }
   });
   loop_until([&] { return got == "abc."; }, false);
   writer.join();
   while (get_hub().step()) {
   }
-  close(ends[0]);
-  close(ends[1]);
   CHECK(got == "abc.");
 }
 

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -10,8 +11,8 @@
 #include <thread>
 
 #include "evergreen/hub.h"
+#include "evergreen/io.h"
 #include "evergreen/offload.h"
-#include "hub/core/wait_fd.h"
 #include "tests/library/fixture.h"
 
 using namespace evergreen;
@@ -135,7 +136,8 @@ TEST_CASE_METHOD(WithoutHandlers, "an offloaded call may wake us; when it is don
 
 TEST_CASE_METHOD(WithoutHandlers, "who waits for a descriptor may be woken", "[loop_exit]") {
   Event event;
-  const int fd = eventfd(0, EFD_CLOEXEC);
+  const Descriptor waits_for(eventfd(0, EFD_CLOEXEC));
+  const int fd = waits_for.get();
   const pid_t child = fork();  // no thread of ours
   if (child == 0) {
     usleep(80'000);
@@ -143,11 +145,11 @@ TEST_CASE_METHOD(WithoutHandlers, "who waits for a descriptor may be woken", "[l
     _exit(0);
   }
   spawn([&] {
-    core::wait_fd(fd, core::Direction::read, "test", Deadline::never());
+    wait_readable(fd);
     event.set();
   });
   CHECK(survives(event));
-  close(fd);
+  CHECK(waitpid(child, nullptr, 0) == child);
 }
 
 TEST_CASE_METHOD(WithoutHandlers, "a handler of signals that the program has installed may wake us", "[loop_exit]") {
