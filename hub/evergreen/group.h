@@ -84,6 +84,12 @@ class Group {
   [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] bool contains(const AnyGreenlet& greenlet) const { return state_->contains(greenlet); }
 
+  // Whether there is room for no more, as in a Pool only.
+  [[nodiscard]] bool full() const { return state_->slots.locked(); }
+
+  // Waits until there is room, or `deadline` has passed; returns for how many. Another greenlet may take it first.
+  std::size_t wait_available(Deadline deadline = Deadline::never()) { return state_->slots.wait(deadline); }
+
   // Calls f(arguments...) in a member that it spawns, waits for it, and returns what it returns, or throws what it
   // throws. In place, if the running greenlet is a member: it would else wait for its own slot.
   template <class F, class... Arguments>

@@ -41,12 +41,8 @@ class Pool : public Group {
         detail::spawn_in(*state_, std::move(slot), std::forward<F>(f), std::forward<Arguments>(arguments)...));
   }
 
-  // How many more greenlets there is room for; whether there is none.
+  // How many more greenlets there is room for.
   [[nodiscard]] std::size_t free_count() const { return state_->slots.counter(); }
-  [[nodiscard]] bool full() const { return free_count() == 0; }
-
-  // Waits until there is room, or `deadline` has passed; returns for how many. Another greenlet may take it first.
-  std::size_t wait_available(Deadline deadline = Deadline::never()) { return state_->slots.wait(deadline); }
 
   // How many greenlets there is room for when it is empty.
   [[nodiscard]] std::size_t max_size() const noexcept { return state_->size(); }
