@@ -19,6 +19,7 @@
 #include "evergreen/socket.h"
 #include "evergreen/run_info.h"
 #include "evergreen/patch.h"
+#include "evergreen/thread_pool.h"
 #include "evergreen/timeout.h"
 
 // gevent's vocabulary in C++. What is in detail/ is not for users.
