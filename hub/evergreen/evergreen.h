@@ -22,6 +22,7 @@
 #include "evergreen/offload.h"
 #include "evergreen/patch.h"
 #include "evergreen/pool.h"
+#include "evergreen/thread_pool.h"
 #include "evergreen/priority_queue.h"
 #include "evergreen/process.h"
 #include "evergreen/queue.h"
