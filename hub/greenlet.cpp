@@ -1,46 +1,21 @@
 #include "evergreen/greenlet.h"
 
-#include <cxxabi.h>
 #include <atomic>
-#include <cstdlib>
-#include <typeinfo>
 
-#include "greenlet/fatal.h"
 #include "hub/core/end.h"
 #include "hub/core/hubs.h"
 #include "hub/core/library.h"
 #include "hub/core/settings.h"
 #include "hub/core/spawn.h"
 #include "hub/core/wait_fd.h"
+#include "hub/fiber.h"
+#include "hub/handle_error.h"
 
 namespace evergreen {
 namespace {
 
 // Of each stack's address space only what is touched costs memory.
 constexpr std::size_t default_stack_size = 1 << 20;
-
-// A greenlet of the library, at the top of its stack.
-class Fiber final : public core::HubGreenlet {
- public:
-  Fiber(core::Hub& hub, const core::Place& place, std::shared_ptr<detail::GreenletState> state, Deadline begin)
-      : HubGreenlet(hub, place, entry), begin_(begin) {
-    identity = std::move(state);
-    when_dead_ = [](RawGreenlet& raw) noexcept { core::bury(static_cast<Fiber&>(raw)); };
-  }
-
- private:
-  static RawGreenlet& entry(RawGreenlet& raw) {
-    auto& self = static_cast<Fiber&>(raw);
-    core::begin_user_code(self);
-    static_cast<detail::GreenletState*>(self.identity.get())->live(self, self.begin_);
-    self.identity.reset();  // here, and not in hub code: destructors of results are the user's
-    if (&self == &core::Hubs::main_greenlet()) std::exit(EXIT_SUCCESS);  // it has forked, and is a child's main one
-    core::end_user_code();
-    return self.home->leave_for_ever(self);
-  }
-
-  const Deadline begin_;
-};
 
 // Stands for a stack that the library has not made.
 class NativeState final : public detail::GreenletState {
@@ -56,24 +31,6 @@ bool is_exit(const std::exception_ptr& error) noexcept {
     return true;
   } catch (...) {
     return false;
-  }
-}
-
-// gevent prints a traceback: an exception that nobody asks for would else be lost.
-void report_error(const detail::GreenletState& state, const std::exception_ptr& error) noexcept {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& exception) {
-    int status = 0;
-    char* type = abi::__cxa_demangle(typeid(exception).name(), nullptr, nullptr, &status);
-    report("%s ended by %s: %s", state.name().c_str(), type != nullptr ? type : typeid(exception).name(),
-           exception.what());
-    std::free(type);
-  } catch (const Timeout& timeout) {
-    report("%s ended by Timeout: %s", state.name().c_str(), timeout.what());
-  } catch (...) {
-    const std::type_info* type = abi::__cxa_current_exception_type();
-    report("%s ended by an exception of type %s", state.name().c_str(), type != nullptr ? type->name() : "unknown");
   }
 }
 
@@ -170,7 +127,7 @@ void GreenletState::stop_heeding() {
 
 void GreenletState::end(std::exception_ptr error) {
   const bool exited = error != nullptr && is_exit(error);
-  if (error != nullptr && !exited) report_error(*this, error);
+  if (error != nullptr && !exited) handle_error(AnyGreenlet(shared_from_this()), error);
   std::vector<LinkEntry> links;
   {
     const WaitList::Guard guard(waiters_);
@@ -230,14 +187,16 @@ void GreenletState::be_alive(core::HubGreenlet& self) {
   greenlet_ = &self;
 }
 
-std::shared_ptr<GreenletState> current_state() {
-  core::HubGreenlet& self = core::current_or_thread();
-  if (self.identity == nullptr) {
+std::shared_ptr<GreenletState> current_state() { return state_of(core::current_or_thread()); }
+
+std::shared_ptr<GreenletState> state_of(core::HubGreenlet& greenlet) {
+  if (greenlet.identity == nullptr) {
     const auto state = std::make_shared<NativeState>();
-    state->be_alive(self);
-    self.identity = std::shared_ptr<void>(state.get(), [state](void*) { state->be_dead(); });  // with the stack
+    if (core::Hubs::count() != 0 && &greenlet == &core::Hubs::main_greenlet()) state->set_name("main");
+    state->be_alive(greenlet);
+    greenlet.identity = std::shared_ptr<void>(state.get(), [state](void*) { state->be_dead(); });  // with the stack
   }
-  return static_cast<GreenletState*>(self.identity.get())->shared_from_this();
+  return static_cast<GreenletState*>(greenlet.identity.get())->shared_from_this();
 }
 
 void throw_kill(core::HubGreenlet& self) {

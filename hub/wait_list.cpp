@@ -24,9 +24,31 @@ WaitList::Guard::~Guard() noexcept(false) {
   std::launder(reinterpret_cast<Runtime*>(runtime_))->~Runtime();  // made by the constructor, and by nobody else
 }
 
+namespace {
+
+// We are a forked child, and the waiter is its parent's.
+bool has_stayed_in_parent(const Waiter& waiter) noexcept {
+  return waiter.greenlet != nullptr && waiter.greenlet->has_stayed_in_parent();
+}
+
+}  // namespace
+
+void Link::unlink() noexcept {
+  previous->next = next;
+  next->previous = previous;
+  next = previous = nullptr;
+}
+
+void Link::insert_before(Link& at) noexcept {
+  next = &at;
+  previous = at.previous;
+  at.previous->next = this;
+  at.previous = this;
+}
+
 WaitList::~WaitList() {
-  while (!empty() && head_.next->greenlet->has_stayed_in_parent()) remove(*head_.next);
-  if (!empty()) fatal("an object is destroyed while a greenlet waits for it in %s", head_.next->greenlet->waits_for);
+  while (!empty() && has_stayed_in_parent(static_cast<Waiter&>(*waiters_.next))) waiters_.next->unlink();
+  if (!empty() || observers_.next != &observers_) fatal("an object is destroyed while a greenlet waits for it");
 }
 
 void WaitList::lock() noexcept {
@@ -37,84 +59,107 @@ void WaitList::lock() noexcept {
   }
 }
 
-Waiter& WaitList::head() noexcept {
-  if (head_.next == nullptr) head_.next = head_.previous = &head_;
-  return head_;
-}
-
-void WaitList::insert_before(Waiter& at, Waiter& waiter) noexcept {
-  waiter.next = &at;
-  waiter.previous = at.previous;
-  at.previous->next = &waiter;
-  at.previous = &waiter;
-}
-
-void WaitList::remove(Waiter& waiter) noexcept {
-  waiter.previous->next = waiter.next;
-  waiter.next->previous = waiter.previous;
-  waiter.next = waiter.previous = nullptr;
-}
-
-void WaitList::wake_one() noexcept {
-  bool chosen = false;
-  for (Waiter* waiter = head().next; waiter != &head_;) {
-    Waiter& one = *waiter;
-    waiter = one.next;
-    if (chosen && !one.observes) continue;
-    chosen |= !one.observes && !one.greenlet->has_stayed_in_parent();
-    remove(one);
-    core::unpark(*one.greenlet, Wake::woken);
-  }
-}
-
-void WaitList::wake_all() noexcept {
+bool WaitList::choose_one() noexcept {
   while (!empty()) {
-    Waiter& one = *head_.next;
-    remove(one);
-    core::unpark(*one.greenlet, Wake::woken);
+    auto& one = static_cast<Waiter&>(*waiters_.next);
+    one.unlink();
+    if (has_stayed_in_parent(one)) continue;
+    one.chosen = true;
+    if (one.greenlet != nullptr) core::unpark(*one.greenlet, Wake::woken);
+    return true;
+  }
+  return false;
+}
+
+std::size_t WaitList::count() const noexcept {
+  std::size_t count = 0;
+  for (const Link* one = waiters_.next; one != &waiters_; one = one->next) ++count;
+  return count;
+}
+
+void WaitList::tell_observers() noexcept {
+  while (observers_.next != &observers_) {
+    auto& one = static_cast<Observer&>(*observers_.next);
+    one.unlink();
+    one.hear();
   }
 }
 
-// For handlers of signals, which run at the end of a Runtime and may end the thread: the list is free meanwhile, and
-// `me` stays where it is in it.
+// Not under the lock: the greenlet may wait for its own object, as it does by joining itself.
+void WaitList::throw_end(Guard& guard, core::HubGreenlet& self) {
+  guard.list_.unlock();
+  try {
+    core::throw_end(self);
+  } catch (...) {
+    guard.list_.lock();
+    throw;
+  }
+}
+
+// For handlers of signals, which run at the end of a Runtime and may end the thread, or wait for something else
+// themselves. The list is free meanwhile.
 void WaitList::let_handlers_run(Guard& guard, Waiter& me) {
-  unlock();
+  guard.list_.unlock();
   auto* const runtime = std::launder(reinterpret_cast<Runtime*>(guard.runtime_));
   const auto come_back = [&] {
     new (guard.runtime_) Runtime;
-    lock();
+    guard.list_.lock();
   };
   try {
     runtime->~Runtime();
   } catch (...) {
     come_back();
-    me.is_linked() ? remove(me) : wake_one();  // who was chosen passes it on
+    if (me.is_linked()) me.unlink();
     throw;
   }
   come_back();
 }
 
-bool WaitList::wait(Guard& guard, const char* why, Deadline deadline, bool beaten) {
-  if (deadline.has_passed()) return false;
+bool WaitList::wait(Guard& guard, Waiter& me, const char* why, Deadline deadline) {
   core::HubGreenlet& self = core::current_or_thread();
-  Waiter me;
-  me.greenlet = &self;
-  insert_before(beaten ? *head().next : head(), me);
-  while (me.is_linked()) {
+  while (!me.chosen) {
     core::prepare_to_park(self, core::Hears::everything);
-    unlock();
+    me.greenlet = &self;
+    guard.list_.unlock();
     const Wake how = core::park_within_limit(self, why, deadline);
-    lock();
-    if (!me.is_linked()) break;  // chosen; what else has come stays for the next wait
+    guard.list_.lock();
+    me.greenlet = nullptr;
+    if (me.chosen) break;  // what else has come stays for the next wait
     if (how == Wake::signalled) {
       let_handlers_run(guard, me);
       continue;
     }
-    remove(me);
-    if (how == Wake::ended) core::throw_end(self);
+    me.unlink();
+    if (how == Wake::ended) throw_end(guard, self);
     return false;
   }
   return true;
+}
+
+bool WaitList::wait(Guard& guard, const char* why, Deadline deadline, bool beaten) {
+  if (deadline.has_passed()) return false;
+  Waiter me;
+  me.insert_before(beaten ? *waiters_.next : waiters_);
+  try {
+    return wait(guard, me, why, deadline);
+  } catch (...) {
+    if (me.chosen) wake_one();
+    throw;
+  }
+}
+
+void WaitList::wait_undisturbed(Guard& guard, const char* why) noexcept {
+  core::HubGreenlet& self = core::current_or_thread();
+  Waiter me;
+  add(me);
+  while (!me.chosen) {
+    core::prepare_to_park(self);
+    me.greenlet = &self;
+    guard.list_.unlock();
+    core::park(self, why, Deadline::never());
+    guard.list_.lock();
+    me.greenlet = nullptr;
+  }
 }
 
 }  // namespace evergreen::detail

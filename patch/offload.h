@@ -4,8 +4,15 @@
 
 #include <netdb.h>
 
-#include "evergreen/offload.h"
+#include <exception>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "evergreen/detail/outcome.h"
 #include "hub/core/slow_call.h"
+#include "hub/core/thread_pool.h"
 #include "patch/shim.h"
 
 namespace evergreen::patch {
@@ -13,27 +20,42 @@ namespace evergreen::patch {
 // For greenlets that share a TLS block, which must stay on their kernel thread: another makes the call. It is waited
 // for in any case, as it writes to its caller's memory.
 template <class Call>
+class PoolCall final : public core::Job {
+ public:
+  explicit PoolCall(Call& call) : call_(call), error_(errno), resolver_error_(h_errno) {}
+
+  void run() noexcept override {
+    exchange_errors();
+    outcome_.set_by(call_);
+    exchange_errors();
+  }
+  auto take() noexcept {
+    exchange_errors();
+    return outcome_.get();
+  }
+
+ private:
+  void exchange_errors() noexcept {
+    std::swap(errno, error_);
+    std::swap(h_errno, resolver_error_);
+  }
+
+  Call& call_;
+  int error_, resolver_error_;
+  detail::Outcome<std::invoke_result_t<Call&>> outcome_;
+};
+
+template <class Call>
 auto called_on_pool(Call call) {
-  int error = errno, resolver_error = h_errno;
-  const auto exchange_errors = [&] {
-    std::swap(errno, error);
-    std::swap(h_errno, resolver_error);
-  };
-  struct Errors {
-    const decltype(exchange_errors)& exchange;
-    ~Errors() { exchange(); }
-  };
+  auto* const mine = new (std::nothrow) PoolCall<Call>(call);
+  std::unique_ptr<core::Job> job(mine);
+  if (job == nullptr) return call();
   try {
-    const Errors here{exchange_errors};  // once the call is over
-    const auto job = [&] {
-      exchange_errors();
-      const Errors there{exchange_errors};
-      return call();
-    };
-    return core::offload_to(core::ThreadPool::common(), job, Deadline::never());
+    core::ThreadPool::common().run(job, "offload", Deadline::never(), core::Hears::nothing);
   } catch (const std::exception&) {  // no thread for it
     return call();
   }
+  return mine->take();
 }
 
 // Returns what call() does, which nearly always blocks; errno is call()'s.

@@ -3,6 +3,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -43,11 +44,11 @@ void DeadlineQueue::add(HubGreenlet& greenlet) noexcept { order_.insert(greenlet
 
 void DeadlineQueue::remove(HubGreenlet& greenlet) noexcept { order_.erase(order_.iterator_to(greenlet)); }
 
-void DeadlineQueue::arm() noexcept {
-  const Deadline earliest = order_.empty() ? Deadline::never() : order_.begin()->deadline;
-  if (!fired_ && earliest >= armed_) return;  // fires early, if at all: then we come here again
-  set_timer(timer_, earliest);
-  armed_ = earliest;
+void DeadlineQueue::arm(Deadline latest) noexcept {
+  const Deadline next = std::min(earliest(), latest);
+  if (!fired_ && next >= armed_) return;  // fires early, if at all: then we come here again
+  set_timer(timer_, next);
+  armed_ = next;
   fired_ = false;
 }
 

@@ -33,8 +33,13 @@ class DeadlineQueue {
     }
   }
 
-  // Before the loop waits: makes it wake at the earliest deadline. At most one system call, mostly none.
-  void arm() noexcept;
+  // Before the loop waits: makes it wake at the earliest deadline, and at `latest`. At most one system call, mostly
+  // none.
+  void arm(Deadline latest = Deadline::never()) noexcept;
+
+  [[nodiscard]] Deadline earliest() const noexcept {
+    return order_.empty() ? Deadline::never() : order_.begin()->deadline;
+  }
 
  private:
   struct Earlier {

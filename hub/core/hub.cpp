@@ -112,13 +112,13 @@ void Hub::restart_after_fork(HubGreenlet& calling) {
   // What was made of the parent's hubs stays where it is, unused: unwinding the loops' stacks would run those hubs, and
   // other kernel threads may have been changing the rest while fork copied it.
   const auto act = on_wake;
-  const Mode wanted = calling.shares_block() ? Mode::library : Mode::threads;
+  const Mode mode = calling.shares_block() ? Mode::library : Mode::threads;
   forget_monitor();
   forget_watches();
   SignalMasks::restart_after_fork();
   new (this) Hub(0);  // first: a hub needs descriptors, a carrier can do without
-  mode_ = wanted;
-  Carrier& carrier = Carriers::restart_after_fork(wanted);
+  mode_ = mode;
+  Carrier& carrier = Carriers::restart_after_fork(mode);
   make_loop_greenlet(calling.shares_block() ? calling.block() : 0);
   begin_with(calling, carrier);
   on_wake = act;
@@ -134,7 +134,7 @@ void Hub::become_library() noexcept {
 }
 
 RawGreenlet& Hub::loop_entry(RawGreenlet&) {
-  running_hub->loop_greenlet_->shares_block() ? enter_shared_block() : enter_tls_block();
+  if (!running_hub->loop_greenlet_->shares_block()) enter_tls_block();
   running_hub->run_loop();
 }
 
@@ -156,17 +156,27 @@ void Hub::look() noexcept {
   round_ended_ = Deadline::Clock::now();
   carrier()->set_signal_mask(SignalMasks::blocked_by_all());
   receive();
-  const bool idle = ready_.empty();
-  if (idle) {
-    deadlines_.arm();
-    turn_.store(polling, std::memory_order_release);
-    loop_.poll(Loop::Patience::wait);
-    turn_.exchange(runtime);  // before the look at whether the monitor sleeps, which it does only while we poll
-    wake_monitor();
+  if (ready_.empty() && stepper_ == nullptr && idlers_.empty()) {
+    wait_for_work();
   } else {
+    if (stepper_ != nullptr) deadlines_.arm();  // another loop waits for us then
     loop_.poll(Loop::Patience::look);
   }
   receive();
+  if (ready_.empty()) {
+    while (Idler* idler = idlers_.pop_front()) unpark(*idler->greenlet, Wake::woken);
+  }
+  if (stepper_ != nullptr) ready_.push_front(*std::exchange(stepper_, nullptr));
+}
+
+void Hub::wait_for_work() noexcept {
+  const bool for_ever = mode() == Mode::library && nothing_is_due();
+  deadlines_.arm(for_ever ? quiet_.look_at(run()) : Deadline::never());
+  turn_.store(polling, std::memory_order_release);
+  loop_.poll(Loop::Patience::wait);
+  turn_.exchange(runtime);  // before the look at whether the monitor sleeps, which it does only while we poll
+  wake_monitor();
+  if (for_ever && nothing_is_due() && quiet_.look_at(run()).has_passed() && !end_deadlock(*this)) quiet_.still_quiet();
 }
 
 void Hub::receive() noexcept {
@@ -262,6 +272,7 @@ void Hub::adopt(HubGreenlet& fresh) noexcept {
 
 RawGreenlet& Hub::leave_for_ever(HubGreenlet& dying) noexcept {
   --alive_;
+  if (joiner_ != nullptr && is_alone()) unpark(*joiner_, Wake::woken);
   SignalMasks::remove(dying.signal_mask);
   Hubs::count_death();
   begin_run();

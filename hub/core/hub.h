@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "greenlet/list.h"
 #include "hub/core/deadline_queue.h"
 #include "hub/core/descriptors.h"
 #include "hub/core/hub_greenlet.h"
@@ -12,6 +13,7 @@
 #include "hub/core/loop.h"
 #include "hub/core/offer_box.h"
 #include "hub/core/park.h"
+#include "hub/core/quiet.h"
 #include "hub/core/run_queue.h"
 #include "hub/core/runtime.h"
 
@@ -70,6 +72,37 @@ class Hub {
   // Threads that the hub has stay; new ones are dealt to others.
   void become_library() noexcept;
 
+  // What follows is of library mode. By the main greenlet: runs those that are ready now, and looks at descriptors and
+  // deadlines once, without waiting. Returns whether some are ready then.
+  bool step(HubGreenlet& self) noexcept;
+
+  // By the main greenlet, which drives the hub from another loop by step(): the descriptor to wait for there. It is
+  // readable when something is to be done, if the last thing that the hub did was a step(). Throws std::system_error.
+  int embed(HubGreenlet& self);
+
+  // Until when that loop may wait at most; now, if there is something to be done.
+  [[nodiscard]] Deadline may_wait_until() const noexcept;
+
+  // Any: whether its driver waits in another loop, or in its own.
+  [[nodiscard]] bool is_resting() const noexcept;
+
+  // Parks until no greenlet is ready; until none is alive but the main one and those that serve the library itself, or
+  // none can ever become ready (by the main one). woken, timed_out, ended; signalled: call it again.
+  Wake wait_until_idle(HubGreenlet& self, Deadline deadline) noexcept;
+  Wake wait_until_alone(HubGreenlet& self, Deadline deadline) noexcept;
+
+  // Counts a greenlet that serves the library: nobody waits for its end. By itself: +1, and -1 before it ends.
+  void count_service(int change) noexcept;
+
+  // Counts who waits for descriptors.
+  void count_fd_wait(int change) noexcept { fd_waits_ += change; }
+
+  // Whether who is in wait_until_alone() was woken: nobody else will ever be ready. And whether all of that still holds.
+  bool give_up_waiting_alone() noexcept;
+  [[nodiscard]] bool nothing_is_due() const noexcept {
+    return ready_.empty() && inbox_.empty() && fd_waits_ == 0 && deadlines_.earliest().is_never();
+  }
+
   // Any: how many greenlets live here.
   [[nodiscard]] std::size_t alive() const noexcept { return alive_.load(); }
 
@@ -115,6 +148,10 @@ class Hub {
  private:
   enum State : std::uint64_t { polling, runtime, user, kept };
 
+  struct Idler : Link<Idler> {
+    HubGreenlet* greenlet = nullptr;
+  };
+
   // Waits for errands to be run by the driver; lives on the asking greenlet's stack.
   struct Errand {
     int closed_fd;
@@ -135,6 +172,8 @@ class Hub {
   static RawGreenlet& loop_entry(RawGreenlet& self);
   [[noreturn]] void run_loop() noexcept;
   void look() noexcept;
+  void wait_for_work() noexcept;
+  [[nodiscard]] bool is_alone() const noexcept { return alive_.load() <= 1 + services_.load(); }
   void receive() noexcept;
   void run_errands() noexcept;
   void grant() noexcept;
@@ -160,6 +199,17 @@ class Hub {
   std::atomic<HubGreenlet*> owner_{nullptr};
   std::atomic<Carrier*> carrier_{nullptr};
   Statistics statistics_;
+
+  List<Idler> idlers_;              // wait until nobody is ready
+  HubGreenlet* stepper_ = nullptr;  // the main greenlet, in step()
+  HubGreenlet* joiner_ = nullptr;   // the main greenlet, in wait_until_alone()
+  bool joiner_gives_up_ = false;
+  int embedded_fd_ = -1;
+  std::atomic<bool> is_embedded_{false};
+  std::uint64_t clean_run_ = 0;  // of run_: nothing has happened since a look
+  std::atomic<std::size_t> services_{0};
+  int fd_waits_ = 0;
+  Quiet quiet_;
 };
 
 }  // namespace evergreen::core

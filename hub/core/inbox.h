@@ -17,6 +17,8 @@ class Inbox {
     } while (!newest_.compare_exchange_weak(head, &greenlet, std::memory_order_release, std::memory_order_relaxed));
   }
 
+  [[nodiscard]] bool empty() const noexcept { return newest_.load(std::memory_order_acquire) == nullptr; }
+
   // Calls `receive` for each, the oldest first.
   template <class Receive>
   void take_all(Receive receive) noexcept {

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace evergreen::core {
 namespace {
@@ -43,8 +44,33 @@ Loop::Loop(void (*on_wake)(void*), void* argument)
 }
 
 void Loop::close() noexcept {
-  if (loop_ != nullptr) ev_loop_destroy(loop_);
-  loop_ = nullptr;
+  if (loop_ == nullptr) return;
+  ev_loop_destroy(std::exchange(loop_, nullptr));
+  if (const int fd = foreign_.fd.exchange(-1); fd >= 0) ::close(fd);
+}
+
+int Loop::watch_foreign_wakes() {
+  if (const int fd = foreign_.fd.load(); fd >= 0) return fd;
+  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "cannot make an eventfd");
+  const auto clear = [](struct ev_loop*, ev_io* watcher, int) {
+    auto* foreign = static_cast<Foreign*>(watcher->data);
+    eventfd_t count;
+    static_cast<void>(eventfd_read(watcher->fd, &count));
+    foreign->is_readable.exchange(false);  // what was pushed before a wake() that we undo is received after this
+  };
+  ev_io_init(&foreign_.watcher, clear, fd, EV_READ);
+  foreign_.watcher.data = &foreign_;
+  ev_io_start(loop_, &foreign_.watcher);
+  foreign_.fd.store(fd, std::memory_order_release);
+  return fd;
+}
+
+void Loop::wake_foreign() noexcept {
+  if (foreign_.is_readable.exchange(true)) return;
+  const int saved = errno;
+  static_cast<void>(eventfd_write(foreign_.fd.load(), 1));
+  errno = saved;
 }
 
 FdWatcher::FdWatcher(int fd, Direction direction, Callback callback, void* argument) noexcept

@@ -4,6 +4,8 @@
 
 #include <ev.h>
 
+#include <atomic>
+
 #include "evergreen/deadline.h"
 
 namespace evergreen::core {
@@ -22,13 +24,28 @@ class Loop {
   void poll(Patience patience) { ev_run(loop_, patience == Patience::wait ? EVRUN_ONCE : EVRUN_NOWAIT); }
 
   // Ends a wait, or the next one. Any kernel thread, async-signal-safe; cheap when the loop is not waiting.
-  void wake() noexcept { ev_async_send(loop_, &wake_); }
+  void wake() noexcept {
+    ev_async_send(loop_, &wake_);
+    if (foreign_.fd.load(std::memory_order_acquire) >= 0) wake_foreign();
+  }
+
+  // For waiting in another loop: from now on wake() makes the loop's epoll descriptor readable until the next poll,
+  // where libev's own way is for its own waits only. Returns a descriptor that the loop watches from the next poll on:
+  // by it the loop's is found. Throws std::system_error.
+  int watch_foreign_wakes();
 
  private:
   friend class FdWatcher;
+  struct Foreign {
+    std::atomic<int> fd{-1};  // eventfd
+    std::atomic<bool> is_readable{false};
+    ev_io watcher{};
+  };
+  void wake_foreign() noexcept;
 
   struct ev_loop* loop_;
   ev_async wake_{};
+  Foreign foreign_;
   void (*on_wake_)(void*);
   void* argument_;
 };
@@ -62,5 +79,8 @@ class FdWatcher {
   Callback callback_;
   void* argument_;
 };
+
+// The epoll descriptor of this process that watches `watched`: libev does not tell its own. -1: none.
+int find_epoll(int watched) noexcept;
 
 }  // namespace evergreen::core

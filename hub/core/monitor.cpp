@@ -127,6 +127,7 @@ void look_at_long_run(Hub& hub, Watch& watch, std::uint64_t turn) noexcept {
   const bool overdue = sleeps || cpu - watch.cpu_then >= most_cpu || now - watch.since >= longest_run;
   const bool thread_like = nature.count(owner, sleeps ? 5 : works ? 1 : 0);
   if (!overdue && !thread_like) return;
+  if (hub.is_resting()) return;  // in another loop
   if (Hub::is_kept(turn)) return report_run(hub, watch, turn, sleeps, now - watch.since);
   if (offer(hub, turn, thread_like ? Handover::thread_like : Handover::overdue)) {
     watch.offered = turn;
@@ -148,12 +149,12 @@ bool look_at(Hub& hub, Watch& watch) noexcept {
     watch.seen_twice = false;
   }
   watch.run = run;
-  return is_user || !same_run || !hub.is_polling();
+  return !same_run || !hub.is_resting();
 }
 
 bool all_poll() noexcept {
   for (unsigned i = 0; i < Hubs::count(); ++i) {
-    if (!Hubs::at(i).is_polling()) return false;
+    if (!Hubs::at(i).is_resting()) return false;
   }
   return true;
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <mutex>
 #include <new>
@@ -18,6 +19,8 @@ constexpr std::chrono::seconds common_patience(5);
 constinit thread_local bool is_pool_thread = false;
 
 constinit ThreadPool* the_common = nullptr;
+
+constinit std::atomic<std::size_t> idle_now{0};
 
 }  // namespace
 
@@ -56,8 +59,11 @@ void ThreadPool::restart_after_fork() noexcept {
   new (&queue_) List<Job>;
   new (&idle_) List<Worker>;
   queued_ = threads_ = 0;
+  idle_now = 0;
   ++generation_;
 }
+
+std::size_t ThreadPool::idle_threads() noexcept { return idle_now.load(); }
 
 bool ThreadPool::on_pool_thread() noexcept { return is_pool_thread; }
 
@@ -73,26 +79,49 @@ std::size_t ThreadPool::queued() const noexcept {
   return queued_;
 }
 
-Wake ThreadPool::run(std::unique_ptr<Job>& job, const char* why, Deadline deadline) {
+Wake ThreadPool::run(std::unique_ptr<Job>& job, const char* why, Deadline deadline, Hears hears) {
   HubGreenlet& self = current_or_thread();
-  const Runtime runtime;
-  prepare_to_park(self);
   job->waiter_ = &self;
-  submit(*job);
-  const Wake how = park(self, why, deadline);
-  const std::lock_guard guard(lock_);
-  switch (job->state_) {
-    case Job::State::done:
-      return how == Wake::interrupted ? how : Wake::woken;
-    case Job::State::queued:
-      job->unlink();
-      --queued_;
-      return how;
-    default:
-      job->state_ = Job::State::abandoned;
-      static_cast<void>(job.release());  // its thread destroys it
-      return how;
+  try {
+    for (bool submitted = false;; submitted = true) {
+      const Runtime runtime;
+      prepare_to_park(self, hears);
+      if (!submitted) submit(*job);
+      if (submitted && is_done(*job)) return Wake::woken;
+      const Wake how = hears == Hears::everything ? park_within_limit(self, why, deadline) : park(self, why, deadline);
+      if (how == Wake::signalled) continue;  // its handlers run at the end of the Runtime
+      const bool done = is_done(*job);
+      if (!done) give_up(job);
+      return done && how != Wake::interrupted ? Wake::woken : how;
+    }
+  } catch (...) {
+    if (job != nullptr) give_up(job);
+    throw;
   }
+}
+
+bool ThreadPool::is_done(const Job& job) noexcept {
+  const std::lock_guard guard(lock_);
+  return job.state_ == Job::State::done;
+}
+
+// Of one that is done, or was never submitted, nothing is left to be done.
+void ThreadPool::give_up(std::unique_ptr<Job>& job) noexcept {
+  const Runtime runtime;
+  const std::lock_guard guard(lock_);
+  if (job->is_linked()) {
+    job->unlink();
+    --queued_;
+  } else if (job->state_ == Job::State::running) {
+    job->state_ = Job::State::abandoned;
+    static_cast<void>(job.release());  // its thread destroys it
+  }
+}
+
+void ThreadPool::begin(std::unique_ptr<Job> job) {
+  const Runtime runtime;
+  submit(*job);
+  static_cast<void>(job.release());
 }
 
 // Under the lock nothing is allocated and no thread is made, so a new one is counted first and made then.
@@ -103,6 +132,7 @@ void ThreadPool::submit(Job& job) {
   const std::lock_guard guard(lock_);
   --threads_;
   if (give_to_idle(job)) return;
+  job.state_ = Job::State::queued;
   if (threads_ == 0) throw std::system_error(error, std::generic_category(), "offload: no kernel thread");
   enqueue(job);
 }
@@ -171,7 +201,7 @@ void ThreadPool::finish(Job& job) noexcept {
   {
     const Runtime runtime;
     const std::lock_guard guard(lock_);
-    if (job.state_ != Job::State::abandoned) {
+    if (job.state_ != Job::State::abandoned && job.waiter_ != nullptr) {
       job.state_ = Job::State::done;
       unpark(*job.waiter_, Wake::woken);  // once the lock is free the job may be gone
       return;
@@ -195,7 +225,9 @@ Job* ThreadPool::next(Worker& self) noexcept {
     prepare_to_park(*self.thread);
     idle_.push_front(self);
     guard.unlock();
+    ++idle_now;
     park(*self.thread, "idle", until);
+    --idle_now;
     guard.lock();
     if (self.job != nullptr) return self.job;
     if (self.is_linked()) self.unlink();

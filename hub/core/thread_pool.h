@@ -29,7 +29,7 @@ class Job : public Link<Job> {  // ThreadPool::queue_
   enum class State : unsigned char { queued, running, done, abandoned };
 
   State state_ = State::queued;    // guarded by ThreadPool::lock_
-  HubGreenlet* waiter_ = nullptr;  // while not abandoned
+  HubGreenlet* waiter_ = nullptr;  // while not abandoned; nullptr: the pool's alone from the start
 };
 
 // A pool that grows by a thread when a job comes and none is idle, up to `most`; further jobs wait, first in, first
@@ -55,12 +55,19 @@ class ThreadPool {
   static ThreadPool& common();
 
   // Runs the job and parks meanwhile. `woken`: it is done. Else it was given up: `job` is nullptr if it had begun, and
-  // goes on by itself; still there if it had not, and is never run. A job that is done when the deadline passes counts
-  // as done; interrupted is told in any case. Throws std::system_error where no thread can be made for it.
-  Wake run(std::unique_ptr<Job>& job, const char* why, Deadline deadline);
+  // goes on by itself; still there if it had not, and is never run. A job that is done when the deadline passes, or the
+  // greenlet is to end, counts as done; interrupted is told in any case. Throws std::system_error where no thread can be
+  // made for it, and what handlers of signals throw, which run meanwhile.
+  Wake run(std::unique_ptr<Job>& job, const char* why, Deadline deadline, Hears hears = Hears::everything);
+
+  // Has the job run, and then destroyed on its thread. Throws std::system_error where no thread can be made for it.
+  void begin(std::unique_ptr<Job> job);
 
   // Whether the caller is a thread of some pool.
   [[nodiscard]] static bool on_pool_thread() noexcept;
+
+  // Threads of all pools that have nothing to do.
+  [[nodiscard]] static std::size_t idle_threads() noexcept;
 
   // In a forked child, before anything else there: empty, as the parent's threads are not there. If a job has forked,
   // its thread ends with it. common() does this by itself.
@@ -87,6 +94,8 @@ class ThreadPool {
   Placed place(Job& job) noexcept;
   bool give_to_idle(Job& job) noexcept;  // under the lock, and so is enqueue()
   void enqueue(Job& job) noexcept;
+  void give_up(std::unique_ptr<Job>& job) noexcept;
+  bool is_done(const Job& job) noexcept;
   void submit(Job& job);
   int make_thread(Job& first) noexcept;
   void leave() noexcept;

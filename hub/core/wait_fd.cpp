@@ -42,7 +42,9 @@ Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const ch
       complete = descriptors.add_special(interest.fd, interest.special, *waiters++) && complete;
     }
   }
+  self.home->count_fd_wait(+1);
   const Wake wake = complete ? park_within_limit(self, why, deadline) : sleep_a_little(why, deadline);
+  self.home->count_fd_wait(-1);
   for (FdWaiter* waiter = first; waiter != waiters; ++waiter) Descriptors::remove(*waiter);
   return wake;
 }

@@ -36,8 +36,8 @@ bool wait_writable(int fd, Deadline deadline = Deadline::never());
 // The calls never change its O_NONBLOCK, which other processes may share.
 //
 // Threads: one greenlet may read while another one writes. Of several that read each gets some of the data; of several
-// that write, see write_all(). close() may come at any time from a greenlet of the same hub; from elsewhere only where
-// nobody uses it.
+// that write, see write_all(). close() may come at any time from a greenlet of the same hub; from elsewhere, and the
+// end of the object, only where nobody uses it.
 // Fork: the child has a copy, to be closed by itself.
 class Descriptor {
  public:

@@ -106,8 +106,9 @@ void Descriptor::close() noexcept {
 }
 
 std::size_t Descriptor::read(std::span<char> into, Deadline deadline) {
-  const int fd = fd_;
-  const auto got = net::when_ready(fd, Direction::read, "read", deadline, [=] { return try_to_read(fd, into); });
+  // fd_ anew after each wait: its number may be another file's by then.
+  const auto got =
+      net::when_ready(fd_, Direction::read, "read", deadline, [=, this] { return try_to_read(fd_, into); });
   return static_cast<std::size_t>(got);
 }
 
@@ -131,8 +132,8 @@ std::string Descriptor::read_all(Deadline deadline) {
 
 std::size_t Descriptor::write(std::string_view data, Deadline deadline) {
   if (data.empty()) return 0;
-  const int fd = fd_;
-  const auto put = net::when_ready(fd, Direction::write, "write", deadline, [=] { return try_to_write(fd, data); });
+  const auto put =
+      net::when_ready(fd_, Direction::write, "write", deadline, [=, this] { return try_to_write(fd_, data); });
   return static_cast<std::size_t>(put);
 }
 

@@ -15,7 +15,7 @@
 using namespace evergreen;
 using namespace evergreen::test;
 using namespace std::chrono_literals;
-using core::offload_to;
+using evergreen::detail::offload_to;
 using core::ThreadPool;
 using core::Wake;
 

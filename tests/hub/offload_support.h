@@ -5,7 +5,10 @@
 #include <thread>
 #include <utility>
 
+#include "evergreen/greenlet_exit.h"
 #include "evergreen/offload.h"
+#include "evergreen/timeout.h"
+#include "hub/core/thread_pool.h"
 
 namespace evergreen::test {
 
@@ -35,7 +38,7 @@ enum class End { result, timeout, exit };
 template <class F>
 End end_of(core::ThreadPool& pool, F f, Deadline deadline) {
   try {
-    core::offload_to(pool, std::move(f), deadline);
+    detail::offload_to(pool, std::move(f), deadline);
     return End::result;
   } catch (const Timeout&) {
     return End::timeout;

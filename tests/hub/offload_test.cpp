@@ -19,7 +19,7 @@
 using namespace evergreen;
 using namespace evergreen::test;
 using namespace std::chrono_literals;
-using core::offload_to;
+using evergreen::detail::offload_to;
 using core::ThreadPool;
 
 TEST_CASE_METHOD(HubFixture, "offload returns what the call returns", "[offload]") {

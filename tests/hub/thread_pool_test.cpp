@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "evergreen/offload.h"
+#include "evergreen/timeout.h"
 #include "tests/support/catch.h"
 #include "tests/support/gate.h"
 #include "tests/support/hub_fixture.h"
@@ -17,7 +18,7 @@
 using namespace evergreen;
 using namespace evergreen::test;
 using namespace std::chrono_literals;
-using core::offload_to;
+using evergreen::detail::offload_to;
 using core::ThreadPool;
 
 namespace {

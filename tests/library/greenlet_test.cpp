@@ -1,6 +1,7 @@
 // gevent.Greenlet: what its documentation promises.
 #include "evergreen/greenlet.h"
 
+#include <atomic>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -199,6 +200,18 @@ TEST_CASE_METHOD(LibraryFixture, "a greenlet that kills itself ends right there"
   CHECK(greenlet.successful());
 }
 
+TEST_CASE_METHOD(LibraryFixture, "a greenlet that joins itself can be killed, and times out", "[greenlet]") {
+  bool timed_out = false;
+  auto greenlet = spawn([&] {
+    timed_out = !getcurrent().join(1ms);
+    getcurrent().join();
+  });
+  while (!timed_out) sleep(1ms);
+  settle();
+  greenlet.kill();
+  CHECK(greenlet.successful());
+}
+
 TEST_CASE_METHOD(LibraryFixture, "spawn_later begins not before its time", "[greenlet]") {
   const Deadline begin = Deadline::in(5ms);
   auto greenlet = spawn_later(begin, [&] { return begin.has_passed(); });
@@ -274,7 +287,7 @@ TEST_CASE_METHOD(LibraryFixture, "getcurrent is the running greenlet's handle", 
 TEST_CASE_METHOD(LibraryFixture, "a plain thread spawns, joins, gets and kills", "[greenlet]") {
   Event never;
   int result = 0;
-  bool killed = false;
+  std::atomic<bool> killed = false;
   const auto main_thread = std::this_thread::get_id();
   std::thread thread([&] {
     result = spawn([&] { return std::this_thread::get_id() == main_thread ? 42 : 0; }).get();

@@ -159,8 +159,15 @@ int shared_number;
 
 [[gnu::noinline]] void write_number(int value) { shared_number = value; }
 
-// Nothing orders the greenlet's write and the thread's; the pipe only makes both happen.
+[[gnu::noinline]] void bystand(Event& end) {
+  end.wait();
+  hidden(1);
+}
+
+// Nothing orders the greenlet's write and the thread's. The calls of another greenlet must not be taken for its own.
 void race() {
+  Event end;
+  start([&] { bystand(end); });
   std::atomic<bool> written{false};
   std::thread thread([&] {
     write_number(1);
@@ -169,6 +176,7 @@ void race() {
   start([&] {
     while (!written.load(std::memory_order_relaxed)) sleep(1ms);
     write_number(2);
+    end.set();
   });
   join_all();
   thread.join();

@@ -91,6 +91,7 @@ class GreenletState : public Waitable, public std::enable_shared_from_this<Green
 
 // The running greenlet's; made at the first use for what is no library greenlet: the main one, or a thread's.
 std::shared_ptr<GreenletState> current_state();
+std::shared_ptr<GreenletState> state_of(core::HubGreenlet& greenlet);  // on its kernel thread
 
 template <class T>
 class ResultState : public GreenletState {

@@ -44,6 +44,16 @@ class Outcome {
   }
   [[nodiscard]] Held value() const noexcept requires std::is_reference_v<T> { return value_.value_or(nullptr); }
 
+  // The value itself, once: or rethrows the exception.
+  T take() {
+    if (error_ != nullptr) std::rethrow_exception(std::move(error_));
+    if constexpr (std::is_reference_v<T>) {
+      return static_cast<T>(**value_);
+    } else if constexpr (!std::is_void_v<T>) {
+      return std::move(*value_);
+    }
+  }
+
   // The value: a copy, or where it can only be moved itself, once. Rethrows the exception. Throws std::logic_error
   // where the value has been moved away.
   T get() {

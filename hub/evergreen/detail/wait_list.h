@@ -12,18 +12,32 @@ class HubGreenlet;
 
 namespace evergreen::detail {
 
-// One greenlet, or plain kernel thread, in one list; lives on its stack while it waits.
-struct Waiter {
-  Waiter() noexcept = default;
-  Waiter(const Waiter&) = delete;
-  Waiter& operator=(const Waiter&) = delete;
+// An element of a ring.
+struct Link {
+  constexpr Link() noexcept = default;
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
 
   [[nodiscard]] bool is_linked() const noexcept { return next != nullptr; }
+  void unlink() noexcept;
+  [[gnu::noinline]] void insert_before(Link& at) noexcept;  // else gcc warns: an object on the stack stays linked
 
-  Waiter* next = nullptr;
-  Waiter* previous = nullptr;
-  core::HubGreenlet* greenlet = nullptr;
-  bool observes = false;  // wants to hear that the object is ready, and takes nothing from it: wait()
+  Link* next = nullptr;
+  Link* previous = nullptr;
+};
+
+// One greenlet, or plain kernel thread, in one list; lives on its stack while it waits.
+struct Waiter : Link {
+  bool chosen = false;                    // by a wake-up, which is its alone
+  core::HubGreenlet* greenlet = nullptr;  // parked for this; nullptr: not now
+};
+
+// Wants to hear that an object is ready, and takes nothing from it: wait(). Is not in the list any more then.
+struct Observer : Link {
+  virtual void hear() noexcept = 0;  // in the scope of the object's Guard
+
+ protected:
+  ~Observer() = default;
 };
 
 // Those who wait for one object, the oldest first, and the lock that guards it. The object's state changes in the scope
@@ -45,7 +59,10 @@ class WaitList {
     alignas(1) std::byte runtime_[1];  // a core::Runtime
   };
 
-  WaitList() noexcept = default;
+  constexpr WaitList() noexcept {
+    waiters_.next = waiters_.previous = &waiters_;
+    observers_.next = observers_.previous = &observers_;
+  }
   ~WaitList();  // Somebody still waits: a bug of the caller. Says so, and aborts.
   WaitList(const WaitList&) = delete;
   WaitList& operator=(const WaitList&) = delete;
@@ -66,24 +83,48 @@ class WaitList {
   // and leaves by an exception passes the choice on.
   bool wait(Guard& guard, const char* why, Deadline deadline, bool beaten = false);
 
-  // In the scope of a Guard. All who observe, and the oldest of the others, or all. Never switches.
-  void wake_one() noexcept;
-  void wake_all() noexcept;
-  [[nodiscard]] bool empty() const noexcept { return head_.next == nullptr || head_.next == &head_; }
+  // The same in two steps: `me` has been in the list since add(). Returns whether it is chosen. If this throws, and
+  // `me` is chosen, then the caller passes the choice on. `guard` may be that of another list, which then guards both.
+  bool wait(Guard& guard, Waiter& me, const char* why, Deadline deadline);
 
-  // In the scope of a Guard: for who waits in several lists at once.
-  void add(Waiter& waiter) noexcept { insert_before(head(), waiter); }
-  static void remove(Waiter& waiter) noexcept;
+  // Until it is chosen, whatever else comes: kill(), Timeouts, signals stay for the next wait.
+  void wait_undisturbed(Guard& guard, const char* why) noexcept;
+
+  // What follows is for the scope of a Guard, and never switches.
+  void add(Waiter& waiter) noexcept { waiter.insert_before(waiters_); }
+  void add(Observer& observer) noexcept { observer.insert_before(observers_); }
+
+  // Whether nobody waits; how many do. Who observes does not count.
+  [[nodiscard]] bool empty() const noexcept { return waiters_.next == &waiters_; }
+  [[nodiscard]] std::size_t count() const noexcept;
+
+  // Who will be chosen next: one of the caller's own kind can be told more. nullptr: nobody waits.
+  [[nodiscard]] Waiter* oldest() noexcept { return empty() ? nullptr : static_cast<Waiter*>(waiters_.next); }
+
+  // Tells all observers, and chooses the oldest who waits, or all.
+  void wake_one() noexcept {
+    tell_observers();
+    choose_one();
+  }
+  void wake_all() noexcept {
+    tell_observers();
+    while (choose_one()) {
+    }
+  }
+
+  // For objects that hand over what they have: it is the chosen one's from here on. Returns false if nobody waits.
+  bool choose_one() noexcept;
+  void tell_observers() noexcept;
 
  private:
-  Waiter& head() noexcept;  // a ring; linked at its first use, so that a list can be constant-initialised
-  static void insert_before(Waiter& at, Waiter& waiter) noexcept;
-  void let_handlers_run(Guard& guard, Waiter& me);
+  [[noreturn]] static void throw_end(Guard& guard, core::HubGreenlet& self);
+  static void let_handlers_run(Guard& guard, Waiter& me);
   void lock() noexcept;
   void unlock() noexcept { locked_.store(false, std::memory_order_release); }
 
   std::atomic<bool> locked_{false};
-  Waiter head_;
+  Link waiters_;  // heads of rings
+  Link observers_;
 };
 
 // An object that wait() can wait for, beside others.
