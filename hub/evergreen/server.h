@@ -62,13 +62,22 @@ class BaseServer {
   // start(), and waits until it is stopped. What ends the greenlet meanwhile stops it, as stop() does.
   void serve_forever();
 
+  // Accepts nothing more and closes the listener; handlers run on.
+  void close() noexcept;
+
   // Accepts nothing more, closes the listener, and waits for the handlers (but the caller's own); those who still run
   // at `deadline` it kills. Returns whether all were dead within a second from then. A stopped server that was given an
   // address can start again. gevent waits for handlers only of a pool.
   bool stop(Deadline deadline = std::chrono::seconds(1));
 
+<<<<<<< HEAD
+  [[nodiscard]] bool started() const noexcept;
+  [[nodiscard]] bool full() const noexcept;  // so many handlers run that nothing is accepted
+  [[nodiscard]] Address address() const;     // where it listens: with the port that was bound, once it is started
+=======
   [[nodiscard]] bool started() const noexcept;  // and not stopped
   [[nodiscard]] Address address() const;        // where it listens: with the port that was bound, once it is started
+>>>>>>> refs/heads/docs
   [[nodiscard]] std::size_t active() const noexcept;  // handlers that run
 
  protected:

@@ -140,6 +140,6 @@ Socket create_connection(const One& address, Deadline deadline = Deadline::never
 }
 
 // A listener; of TCP with SO_REUSEADDR. gevent.baseserver: `listener` of an address.
-Socket create_listener(const Address& address, int backlog = 256, bool reuse_port = false);
+Socket create_server(const Address& address, int backlog = 256, bool reuse_port = false);
 
 }  // namespace evergreen
