@@ -18,6 +18,7 @@
 #include "evergreen/loop_exit.h"
 #include "evergreen/offload.h"
 #include "evergreen/patch.h"
+#include "evergreen/thread_pool.h"
 #include "evergreen/priority_queue.h"
 #include "evergreen/process.h"
 #include "evergreen/queue.h"
