@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""readme.py: what the README shows of an example is what the file says, and no example is left out.
+"""readme.py: what the README shows of an example is what the file says, and no example is left out, nor by the build.
 
 A block of C++ belongs to the example that is named last before it, and has lines of it that follow each other.
 """
@@ -31,6 +31,8 @@ def main():
     there = {f"examples/{file.name}" for file in (ROOT / "examples").iterdir() if file.suffix in (".c", ".cpp")}
     wrong += [f"{name} is named, and not there" for name in sorted(named - there)]
     wrong += [f"{name} is not named" for name in sorted(there - named)]
+    built = (ROOT / "examples/meson.build").read_text()
+    wrong += [f"{name} is not built" for name in sorted(there) if f"'{pathlib.Path(name).stem}'" not in built]
     for name in sorted(there):
         if name.endswith("pp") and len((ROOT / name).read_text().splitlines()) > 90:
             wrong.append(f"{name} is too long")
