@@ -81,9 +81,9 @@ class BaseServer {
   // address can start again. gevent waits for handlers only of a pool.
   bool stop(Deadline deadline = std::chrono::seconds(1));
 
-  [[nodiscard]] bool started() const noexcept;
-  [[nodiscard]] bool full() const noexcept;  // so many handlers run that nothing is accepted
-  [[nodiscard]] Address address() const;     // where it listens: with the port that was bound, once it is started
+  [[nodiscard]] bool started() const noexcept;  // and not stopped
+  [[nodiscard]] bool full() const noexcept;     // so many handlers run that nothing is accepted
+  [[nodiscard]] Address address() const;        // where it listens: with the port that was bound, once it is started
   [[nodiscard]] std::size_t active() const noexcept;  // handlers that run
 
  protected:

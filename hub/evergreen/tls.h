@@ -85,6 +85,7 @@ class TlsContext {
   std::shared_ptr<State> state_;
 };
 
+// What both ends have agreed on.
 struct TlsInfo {
   std::string version;       // "TLSv1.3"
   std::string cipher;        // "TLS_AES_256_GCM_SHA384"
