@@ -22,7 +22,6 @@
 #include "evergreen/offload.h"
 #include "evergreen/patch.h"
 #include "evergreen/pool.h"
-#include "evergreen/thread_pool.h"
 #include "evergreen/priority_queue.h"
 #include "evergreen/process.h"
 #include "evergreen/queue.h"
@@ -33,6 +32,7 @@
 #include "evergreen/signal.h"
 #include "evergreen/socket.h"
 #include "evergreen/stream_server.h"
+#include "evergreen/thread_pool.h"
 #include "evergreen/timeout.h"
 #include "evergreen/wait.h"
 
