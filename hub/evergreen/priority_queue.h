@@ -31,8 +31,8 @@ class PriorityQueue : public Queue<T> {
 
   // The same with `items` in it already, however many.
   template <detail::ItemsFor<T> Items>
-  explicit PriorityQueue(Items&& items, std::size_t maxsize = Queue<T>::unbounded,
-                         Compare compare = {})  // NOLINT(bugprone-forwarding-*)
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): no queue is taken for items
+  explicit PriorityQueue(Items&& items, std::size_t maxsize = Queue<T>::unbounded, Compare compare = {})
       : PriorityQueue(maxsize, std::move(compare)) {
     this->fill(items);
   }

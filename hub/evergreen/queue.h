@@ -65,8 +65,8 @@ class Queue : public detail::QueueCore {
 
   // The same with `items` in it already, however many.
   template <detail::ItemsFor<T> Items>
-  explicit Queue(Items&& items, std::size_t maxsize = unbounded)  // NOLINT(bugprone-forwarding-*): no queue
-      : Queue(maxsize) {
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): no queue is taken for items
+  explicit Queue(Items&& items, std::size_t maxsize = unbounded) : Queue(maxsize) {
     fill(items);
   }
 
@@ -210,9 +210,8 @@ class LifoQueue : public Queue<T> {
 
   // As Queue(): the last of `items` comes out first.
   template <detail::ItemsFor<T> Items>
-  explicit LifoQueue(Items&& items,
-                     std::size_t maxsize = Queue<T>::unbounded)  // NOLINT(bugprone-forwarding-*): no queue
-      : LifoQueue(maxsize) {
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): no queue is taken for items
+  explicit LifoQueue(Items&& items, std::size_t maxsize = Queue<T>::unbounded) : LifoQueue(maxsize) {
     this->fill(items);
   }
 };
