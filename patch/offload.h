@@ -90,7 +90,8 @@ int try_then_offload(Attempt attempt, Call call) {
   const KeepErrno keep;
   const int result = attempt();
   if (result >= 0 || (errno != EAGAIN && errno != EACCES)) return keep(result);
-  return keep(offloaded(call));
+  const core::SlowCall slow;
+  return keep(call());
 }
 
 }  // namespace evergreen::patch

@@ -57,6 +57,7 @@ class Queue : public detail::QueueCore {
   using value_type = T;
   class Iterator;
 
+  // A maxsize: put() never waits.
   static constexpr std::size_t unbounded = SIZE_MAX;
 
   // With room for `maxsize` items. 0: for none, so that put() returns when somebody has taken the item.
@@ -202,9 +203,11 @@ class Queue<T>::Iterator {
 template <class T>
 class LifoQueue : public Queue<T> {
  public:
+  // As Queue().
   explicit LifoQueue(std::size_t maxsize = Queue<T>::unbounded) noexcept
       : Queue<T>(maxsize, detail::QueueCore::Order::last_in) {}
 
+  // As Queue(): the last of `items` comes out first.
   template <detail::ItemsFor<T> Items>
   explicit LifoQueue(Items&& items, std::size_t maxsize = Queue<T>::unbounded) : LifoQueue(maxsize) {
     this->fill(items);

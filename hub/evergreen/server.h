@@ -19,20 +19,23 @@ class ServerState;
 
 // How many handlers of a server run at once: while there are so many nothing new is accepted. gevent: spawn=.
 struct Spawn {
+  // Of handlers at once.
   std::size_t most = std::numeric_limits<std::size_t>::max();
 
-  static constexpr Spawn unlimited() noexcept { return {}; }
+  static constexpr Spawn unlimited() noexcept { return {}; }                 // gevent: 'default'
   static constexpr Spawn pool(std::size_t size) noexcept { return {size}; }  // gevent: an integer
   static constexpr Spawn none() noexcept { return {1}; }                     // one after another. gevent: None
 };
 
+// How a server is to work. Names and defaults are those of gevent.baseserver.BaseServer, where it has them.
 struct ServerOptions {
-  Spawn spawn = Spawn::unlimited();
-  int backlog = 256;        // of connections that wait to be accepted
+  Spawn spawn = Spawn::unlimited();  // a greenlet for each connection, at most so many
+  int backlog = 256;                 // of connections that wait to be accepted
   bool reuse_port = false;  // several processes listen at one address, and the kernel deals connections to them
 
   // After an error of accept(2), as EMFILE, it waits, each time twice as long, until one succeeds.
-  std::chrono::nanoseconds min_delay = std::chrono::milliseconds(10), max_delay = std::chrono::seconds(1);
+  std::chrono::nanoseconds min_delay = std::chrono::milliseconds(10);
+  std::chrono::nanoseconds max_delay = std::chrono::seconds(1);
 
   // After so many the other greenlets run, if no wait has come before.
   unsigned max_accept = 100;
@@ -59,13 +62,17 @@ class BaseServer {
   // start(), and waits until it is stopped. What ends the greenlet meanwhile stops it, as stop() does.
   void serve_forever();
 
+  // Accepts nothing more and closes the listener; handlers run on.
+  void close() noexcept;
+
   // Accepts nothing more, closes the listener, and waits for the handlers (but the caller's own); those who still run
   // at `deadline` it kills. Returns whether all were dead within a second from then. A stopped server that was given an
   // address can start again. gevent waits for handlers only of a pool.
   bool stop(Deadline deadline = std::chrono::seconds(1));
 
   [[nodiscard]] bool started() const noexcept;
-  [[nodiscard]] Address address() const;  // where it listens: with the port that was bound, once it is started
+  [[nodiscard]] bool full() const noexcept;  // so many handlers run that nothing is accepted
+  [[nodiscard]] Address address() const;     // where it listens: with the port that was bound, once it is started
   [[nodiscard]] std::size_t active() const noexcept;  // handlers that run
 
  protected:

@@ -22,22 +22,24 @@ namespace evergreen {
 // Threads, Fork: as BaseServer. Follows gevent.server.StreamServer.
 class StreamServer : public BaseServer {
  public:
-  using Handle = std::function<void(Socket&, const Address&)>;
+  using Handle = std::function<void(Socket&, const Address&)>;  // what is called for each connection
 
+  // Calls `handle` for each connection to `listener`, once it is started.
   template <class F>
   StreamServer(Listener listener, F&& handle, const ServerOptions& options = {})
-      : StreamServer(std::move(listener), adapt(std::make_shared<std::decay_t<F>>(std::forward<F>(handle))), options) {}
+      : StreamServer(std::move(listener), handle_of(std::forward<F>(handle)), options) {}
   StreamServer(Listener listener, Handle handle, const ServerOptions& options = {});
 
- private:
+  // Whatever the constructor takes, in one form.
   template <class F>
-  static Handle adapt(std::shared_ptr<F> f) {  // shared: F may be movable only
-    return [f = std::move(f)](Socket& socket, const Address& peer) {
-      if constexpr (std::is_invocable_v<F&, Socket&, const Address&>) {
+  static Handle handle_of(F&& handle) {
+    using Function = std::decay_t<F>;
+    return [f = std::make_shared<Function>(std::forward<F>(handle))](Socket& socket, const Address& peer) {
+      if constexpr (std::is_invocable_v<Function&, Socket&, const Address&>) {  // shared: it may be movable only
         std::invoke(*f, socket, peer);
-      } else if constexpr (std::is_invocable_v<F&, Socket, const Address&>) {
+      } else if constexpr (std::is_invocable_v<Function&, Socket, const Address&>) {
         std::invoke(*f, std::move(socket), peer);
-      } else if constexpr (std::is_invocable_v<F&, Socket&>) {
+      } else if constexpr (std::is_invocable_v<Function&, Socket&>) {
         std::invoke(*f, socket);
       } else {
         std::invoke(*f, std::move(socket));

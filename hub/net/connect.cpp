@@ -109,7 +109,7 @@ Socket create_connection(std::string_view host, std::uint16_t port, Deadline dea
   return connect_to_any(Address::resolve(host, port, deadline), deadline);
 }
 
-Socket create_listener(const Address& address, int backlog, bool reuse_port) {
+Socket create_server(const Address& address, int backlog, bool reuse_port) {
   Socket listener(address.family());
   if (address.family() != AF_UNIX) listener.set_reuse_address();
   if (reuse_port) listener.set_reuse_port();

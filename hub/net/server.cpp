@@ -51,7 +51,7 @@ void ServerState::start() {
 }
 
 void ServerState::wait_for_room() {
-  while (active_.size() >= std::max(options_.spawn.most, std::size_t{1})) {
+  while (full()) {
     handler_ended_.clear();
     handler_ended_.wait();
   }
@@ -98,7 +98,7 @@ void ServerState::serve_forever() {
   }
 }
 
-void ServerState::stop_accepting() noexcept {
+void ServerState::close() noexcept {
   if (accepting_) accepting_.kill(Deadline::now());
   accepting_ = AnyGreenlet();
   if (owns_address_ && socket_) address_ = socket_.local_address();
@@ -126,7 +126,7 @@ bool ServerState::stop(Deadline deadline) {
   };
   const SetAtEnd scope{shared_from_this()};
   const AnyGreenlet accepting = accepting_;
-  stop_accepting();
+  close();
   if (accepting) accepting.join();  // it may have accepted one more
   if (wait_for_handlers(deadline)) return true;
   kill_handlers();
@@ -137,13 +137,19 @@ bool ServerState::stop(Deadline deadline) {
 
 BaseServer::~BaseServer() {
   if (state_ == nullptr) return;
-  state_->stop_accepting();
+  state_->close();
   state_->kill_handlers();
+}
+
+void BaseServer::close() noexcept {
+  state_->close();
+  state_->set_stopped();
 }
 
 void BaseServer::start() { state_->start(); }
 void BaseServer::serve_forever() { std::shared_ptr(state_)->serve_forever(); }
 bool BaseServer::stop(Deadline deadline) { return state_->stop(deadline); }
+bool BaseServer::full() const noexcept { return state_->full(); }
 bool BaseServer::started() const noexcept { return state_->started(); }
 Address BaseServer::address() const { return state_->address(); }
 std::size_t BaseServer::active() const noexcept { return state_->active(); }

@@ -1,6 +1,7 @@
 // What a server and its handlers share.
 #pragma once
 
+#include <algorithm>
 #include <list>
 #include <memory>
 #include <string>
@@ -21,12 +22,14 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   void start();
   void serve_forever();
   bool stop(Deadline deadline);
-  void stop_accepting() noexcept;
+  void close() noexcept;
+  void set_stopped() { stopped_.set(); }
   void kill_handlers();
 
   [[nodiscard]] bool started() const noexcept { return !stopped_.is_set() && static_cast<bool>(accepting_); }
   [[nodiscard]] Address address() const;
   [[nodiscard]] std::size_t active() const noexcept { return active_.size(); }
+  [[nodiscard]] bool full() const noexcept { return active_.size() >= std::max(options_.spawn.most, std::size_t{1}); }
   [[nodiscard]] Socket& socket() noexcept { return socket_; }
 
  protected:
@@ -73,7 +76,7 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   Socket socket_;
   AnyGreenlet accepting_;
   Handlers active_;
-  Event stopped_;  // or never started
+  Event stopped_;  // set unless it accepts, or is being stopped
   Event handler_ended_;
   bool told_ = false;  // of an error, since the last success
 };

@@ -61,7 +61,9 @@ std::pair<Socket, Socket> Socket::pair(Type type) {
 int Socket::fd() const noexcept { return state_ ? state_->fd() : -1; }
 
 void Socket::close() noexcept {
-  if (state_) state_->descriptor.close();
+  if (!*this) return;
+  if (state_->transport) state_->transport->say_goodbye(*state_);
+  state_->descriptor.close();
 }
 
 Descriptor Socket::release() noexcept { return state_ ? std::move(state_->descriptor) : Descriptor(); }

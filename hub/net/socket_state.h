@@ -21,6 +21,7 @@ class Transport {
   virtual std::size_t receive(SocketState& socket, std::span<char> into, Deadline deadline) = 0;  // 0: the end
   virtual std::size_t send(SocketState& socket, std::string_view data, Deadline deadline) = 0;    // at least a byte
   virtual void end_sending(SocketState& socket, Deadline deadline) = 0;                           // before a shutdown
+  virtual void say_goodbye(SocketState& socket) noexcept = 0;                                     // without waiting
 };
 
 // The plain way. They ask for the descriptor anew after each wait: its number may be another file's by then.

@@ -12,7 +12,7 @@ class StreamServerState final : public detail::ServerState {
 
  private:
   Socket listen_at(const Address& address, const ServerOptions& options) override {
-    return create_listener(address, options.backlog, options.reuse_port);
+    return create_server(address, options.backlog, options.reuse_port);
   }
 
   void take_one() override {

@@ -153,15 +153,16 @@ TEST_CASE_METHOD(LibraryFixture, "a FIFO and a file are read and written as a pi
 
 TEST_CASE_METHOD(LibraryFixture, "a plain thread blocks until the descriptor is ready", "[io]") {
   Pipe pipe;
-  Event done;
+  Event gave_up, done;
   std::string got;
   bool timed_out = false;
   std::thread thread([&] {
     timed_out = !wait_readable(pipe.read.get(), 2ms);
+    gave_up.set();
     got = pipe.read.read(10);
     done.set();
   });
-  sleep(5ms);
+  gave_up.wait();
   pipe.write.write_all("for you");
   done.wait();
   thread.join();

@@ -212,7 +212,7 @@ TEST_CASE_METHOD(LibraryFixture, "a server that is destroyed stops, and kills it
 }
 
 TEST_CASE_METHOD(LibraryFixture, "a server takes a listener that exists, and does not bind again", "[server]") {
-  Socket listener = create_listener("[::1]:0");
+  Socket listener = create_server("[::1]:0");
   const Address address = listener.local_address();
   StreamServer server(std::move(listener), echo);
   CHECK(server.address() == address);
@@ -225,7 +225,7 @@ TEST_CASE_METHOD(LibraryFixture, "a server takes a listener that exists, and doe
 }
 
 TEST_CASE_METHOD(LibraryFixture, "an address that cannot be bound is an error of start", "[server]") {
-  Socket taken = create_listener("127.0.0.1:0");
+  Socket taken = create_server("127.0.0.1:0");
   StreamServer server(taken.local_address(), echo);
   CHECK(error_of([&] { server.start(); }).code == std::errc::address_in_use);
   CHECK_FALSE(server.started());
@@ -267,7 +267,7 @@ TEST_CASE_METHOD(LibraryFixture, "without descriptors for connections the server
 }
 
 TEST_CASE_METHOD(LibraryFixture, "a listener that becomes unusable ends the server", "[server]") {
-  Socket listener = create_listener("127.0.0.1:0");
+  Socket listener = create_server("127.0.0.1:0");
   const int fd = listener.fd();
   StreamServer server(std::move(listener), echo);
   auto serving = spawn([&] { server.serve_forever(); });

@@ -17,7 +17,7 @@ TEST_CASE_METHOD(LibraryFixture, "a connection carries bytes both ways over IPv4
   const std::string path = "unix:@evergreen-socket-test-" + std::to_string(getpid());
   for (const std::string& where : {std::string("127.0.0.1:0"), std::string("[::1]:0"), path}) {
     INFO(where);
-    Socket listener = create_listener(where);
+    Socket listener = create_server(where);
     auto server = spawn([&] {
       auto [socket, peer] = listener.accept();
       const bool right = peer == socket.remote_address();
@@ -37,7 +37,7 @@ TEST_CASE_METHOD(LibraryFixture, "a connection carries bytes both ways over IPv4
 }
 
 TEST_CASE_METHOD(LibraryFixture, "a connection to a name is tried at each of its addresses", "[socket]") {
-  Socket listener = create_listener("127.0.0.1:0");
+  Socket listener = create_server("127.0.0.1:0");
   auto server = spawn([&] { listener.accept().first.send_all("x"); });
   Socket client = create_connection("localhost", listener.local_address().port(), 10s);
   const std::string got = client.recv_exactly(1);
@@ -46,7 +46,7 @@ TEST_CASE_METHOD(LibraryFixture, "a connection to a name is tried at each of its
 }
 
 TEST_CASE_METHOD(LibraryFixture, "a refused connection is an error of the call", "[socket]") {
-  const Address nobody = create_listener("127.0.0.1:0").local_address();
+  const Address nobody = create_server("127.0.0.1:0").local_address();
   const auto error = error_of([&] { create_connection(nobody); });
   CHECK(error.code == std::errc::connection_refused);
   CHECK(error.what.starts_with("connect"));
@@ -55,7 +55,7 @@ TEST_CASE_METHOD(LibraryFixture, "a refused connection is an error of the call",
 }
 
 TEST_CASE_METHOD(LibraryFixture, "a connection that nobody accepts in time is given up", "[socket]") {
-  Socket listener = create_listener("unix:@evergreen-full-" + std::to_string(getpid()), 1);
+  Socket listener = create_server("unix:@evergreen-full-" + std::to_string(getpid()), 1);
   std::vector<Socket> waiting;
   bool timed_out = false;
   while (!timed_out) {
@@ -76,7 +76,7 @@ TEST_CASE_METHOD(LibraryFixture, "a connection that nobody accepts in time is gi
 }
 
 TEST_CASE_METHOD(LibraryFixture, "accept ends at its deadline and by kill, and accepts the next one then", "[socket]") {
-  Socket listener = create_listener("127.0.0.1:0");
+  Socket listener = create_server("127.0.0.1:0");
   CHECK_THROWS_AS(listener.accept(2ms), IoTimeout);
   auto killed = spawn([&] { listener.accept(); });
   settle();
@@ -358,7 +358,7 @@ TEST_CASE_METHOD(LibraryFixture, "options are set and asked for", "[socket]") {
 }
 
 TEST_CASE_METHOD(LibraryFixture, "a plain thread uses sockets too, and blocks", "[socket]") {
-  Socket listener = create_listener("127.0.0.1:0");
+  Socket listener = create_server("127.0.0.1:0");
   const Address where = listener.local_address();
   std::string got;
   bool timed_out = false;
