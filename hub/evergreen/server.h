@@ -23,7 +23,7 @@ class ServerState;
 // In which greenlets a server's handlers run, and how many at once: while there are so many nothing new is accepted.
 // gevent: spawn=.
 struct Spawn {
-  static Spawn unlimited() { return {}; }
+  static Spawn unlimited() { return {}; }                         // gevent: 'default'
   static Spawn none() { return {.most = 1}; }                     // one after another. gevent: None
   static Spawn pool(std::size_t size) { return {.most = size}; }  // gevent: an integer
   // Those of a Pool, which others may use too, and which must outlive the server.
@@ -40,7 +40,7 @@ struct Spawn {
 
 // How a server is to work. Names and defaults are those of gevent.baseserver.BaseServer, where it has them.
 struct ServerOptions {
-  Spawn spawn = {};
+  Spawn spawn = {};         // a greenlet for each connection, however many
   int backlog = 256;        // of connections that wait to be accepted
   bool reuse_port = false;  // several processes listen at one address, and the kernel deals connections to them
 
