@@ -134,7 +134,7 @@ void Hub::become_library() noexcept {
 }
 
 RawGreenlet& Hub::loop_entry(RawGreenlet&) {
-  running_hub->loop_greenlet_->shares_block() ? enter_shared_block() : enter_tls_block();
+  if (!running_hub->loop_greenlet_->shares_block()) enter_tls_block();
   running_hub->run_loop();
 }
 

@@ -31,7 +31,8 @@ class PriorityQueue : public Queue<T> {
 
   // The same with `items` in it already, however many.
   template <detail::ItemsFor<T> Items>
-  explicit PriorityQueue(Items&& items, std::size_t maxsize = Queue<T>::unbounded, Compare compare = {})
+  explicit PriorityQueue(Items&& items, std::size_t maxsize = Queue<T>::unbounded,
+                         Compare compare = {})  // NOLINT(bugprone-forwarding-*)
       : PriorityQueue(maxsize, std::move(compare)) {
     this->fill(items);
   }

@@ -65,11 +65,12 @@ class Queue : public detail::QueueCore {
 
   // The same with `items` in it already, however many.
   template <detail::ItemsFor<T> Items>
-  explicit Queue(Items&& items, std::size_t maxsize = unbounded) : Queue(maxsize) {
+  explicit Queue(Items&& items, std::size_t maxsize = unbounded)  // NOLINT(bugprone-forwarding-*): no queue
+      : Queue(maxsize) {
     fill(items);
   }
 
-  ~Queue() { discard(take_all()); }
+  virtual ~Queue() { discard(take_all()); }
   Queue(const Queue&) = delete;  // those who wait hold its address
   Queue& operator=(const Queue&) = delete;
 
@@ -209,7 +210,9 @@ class LifoQueue : public Queue<T> {
 
   // As Queue(): the last of `items` comes out first.
   template <detail::ItemsFor<T> Items>
-  explicit LifoQueue(Items&& items, std::size_t maxsize = Queue<T>::unbounded) : LifoQueue(maxsize) {
+  explicit LifoQueue(Items&& items,
+                     std::size_t maxsize = Queue<T>::unbounded)  // NOLINT(bugprone-forwarding-*): no queue
+      : LifoQueue(maxsize) {
     this->fill(items);
   }
 };

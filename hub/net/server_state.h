@@ -55,8 +55,13 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   template <class F>
   void spawn_handler(F f) {
     Place place(shared_from_this());
-    AnyGreenlet& greenlet = place.greenlet();  // cannot go before the greenlet has run, which is not now
-    greenlet = spawn([place = std::move(place), f = std::move(f)]() mutable { f(); });
+    const auto at = place.iterator();
+    // Shared: both can only be moved, which a function of the user's pool could not.
+    auto call = std::make_shared<std::pair<Place, F>>(std::move(place), std::move(f));
+    const std::weak_ptr<std::pair<Place, F>> watch = call;
+    const auto run = [call = std::move(call)] { call->second(); };
+    AnyGreenlet greenlet = options_.spawn.spawn ? options_.spawn.spawn(run) : spawn(run);
+    if (!watch.expired()) *at = std::move(greenlet);
   }
 
   virtual Socket listen_at(const Address& address, const ServerOptions& options) = 0;
