@@ -174,11 +174,7 @@ auto wait(Range&& objects, Deadline deadline = Deadline::never(), std::size_t co
 }
 inline auto wait(std::initializer_list<AnyWaitable> objects, Deadline deadline = Deadline::never(),
                  std::size_t count = all_of_them) {
-<<<<<<< HEAD
-  return wait(std::span(objects.begin(), objects.size()), deadline, count);
-=======
   return wait(std::span(objects.begin(), objects.end()), deadline, count);
->>>>>>> main
 }
 
 // wait() for greenlets. With `raise_error` it throws the first error that ends one of them (GreenletExit is none), as
@@ -196,11 +192,7 @@ auto joinall(Range&& greenlets, Deadline deadline = Deadline::never(), bool rais
 }
 inline auto joinall(std::initializer_list<AnyGreenlet> greenlets, Deadline deadline = Deadline::never(),
                     bool raise_error = false, std::size_t count = all_of_them) {
-<<<<<<< HEAD
-  return joinall(std::span(greenlets.begin(), greenlets.size()), deadline, raise_error, count);
-=======
   return joinall(std::span(greenlets.begin(), greenlets.end()), deadline, raise_error, count);
->>>>>>> main
 }
 
 namespace detail {
