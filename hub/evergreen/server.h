@@ -23,24 +23,26 @@ class ServerState;
 // In which greenlets a server's handlers run, and how many at once: while there are so many nothing new is accepted.
 // gevent: spawn=.
 struct Spawn {
-  static Spawn unlimited() { return {}; }                         // gevent: 'default'
+  static Spawn unlimited() { return {}; }
   static Spawn none() { return {.most = 1}; }                     // one after another. gevent: None
   static Spawn pool(std::size_t size) { return {.most = size}; }  // gevent: an integer
   // Those of a Pool, which others may use too, and which must outlive the server.
   template <class SharedPool>
   requires(!std::integral<SharedPool>) static Spawn pool(SharedPool& shared) {
-    return {.wait_for_room = [&shared] { shared.wait_available(); },
+    return {.is_full = [&shared] { return shared.full(); },
+            .wait_for_room = [&shared] { shared.wait_available(); },
             .spawn = [&shared](std::function<void()> f) -> AnyGreenlet { return shared.spawn(std::move(f)); }};
   }
 
-  std::size_t most = std::numeric_limits<std::size_t>::max();  // of handlers at once
-  std::function<void()> wait_for_room = nullptr;  // called before anything is accepted; nullptr: nothing else limits it
+  std::size_t most = std::numeric_limits<std::size_t>::max();         // handlers at once
+  std::function<bool()> is_full = nullptr;                            // of a Pool
+  std::function<void()> wait_for_room = nullptr;                      // in it
   std::function<AnyGreenlet(std::function<void()>)> spawn = nullptr;  // nullptr: evergreen::spawn
 };
 
 // How a server is to work. Names and defaults are those of gevent.baseserver.BaseServer, where it has them.
 struct ServerOptions {
-  Spawn spawn = {};         // a greenlet for each connection, however many
+  Spawn spawn = {};         // a greenlet for each
   int backlog = 256;        // of connections that wait to be accepted
   bool reuse_port = false;  // several processes listen at one address, and the kernel deals connections to them
 
@@ -81,9 +83,9 @@ class BaseServer {
   // address can start again. gevent waits for handlers only of a pool.
   bool stop(Deadline deadline = std::chrono::seconds(1));
 
-  [[nodiscard]] bool started() const noexcept;  // and not stopped
-  [[nodiscard]] bool full() const noexcept;     // so many handlers run that nothing is accepted
-  [[nodiscard]] Address address() const;        // where it listens: with the port that was bound, once it is started
+  [[nodiscard]] bool started() const noexcept;
+  [[nodiscard]] bool full() const;        // so many handlers run that nothing is accepted
+  [[nodiscard]] Address address() const;  // where it listens: with the port that was bound, once it is started
   [[nodiscard]] std::size_t active() const noexcept;  // handlers that run
 
  protected:
