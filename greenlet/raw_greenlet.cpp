@@ -37,6 +37,9 @@ class SharedBlockState {
     std::memcpy(static_cast<void*>(__cxxabiv1::__cxa_get_globals()), exceptions_, size);
   }
 
+  // A new greenlet begins without the exceptions that the one before it is handling.
+  static void begin() noexcept { std::memset(static_cast<void*>(__cxxabiv1::__cxa_get_globals()), 0, size); }
+
  private:
   static constexpr std::size_t size = 2 * sizeof(void*);
   int errno_, thread_id_, cancel_settings_;
@@ -57,6 +60,7 @@ RawGreenlet::RawGreenlet(std::byte* low, std::size_t size, std::uintptr_t block,
 // The outermost call of each stack of ours. Never returns: nobody would be there.
 void RawGreenlet::begin(boost::context::detail::transfer_t first) {
   RawGreenlet& self = arrive(first);
+  if (self.shares_block_) SharedBlockState::begin();
   RawGreenlet& next = self.entry_(self);
   self.is_dead_ = true;
   jump(self, next);

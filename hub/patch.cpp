@@ -11,7 +11,8 @@ bool loaded() noexcept { return core::patch_hooks != nullptr; }
 bool is_patched(const char* function) noexcept { return loaded() && core::patch_hooks->is_patched(function); }
 
 void threads() {
-  if (!loaded()) throw std::logic_error("libevergreen-patch.so is not in this process: link it, or run `evergreen ...`");
+  if (!loaded())
+    throw std::logic_error("libevergreen-patch.so is not in this process: link it, or run `evergreen ...`");
   core::patch_hooks->convert_threads();
 }
 

@@ -1,6 +1,6 @@
 // Barriers and spin locks.
 
-#include "hub/core/slow_call.h"
+#include "patch/offload.h"
 #include "patch/shim.h"
 #include "patch/wait_table.h"
 
@@ -65,8 +65,7 @@ int wait_for_others(Barrier& barrier) {
 // Other processes may complete the round. There is no way to arrive without waiting: at the cap of carriers this holds
 // up the hub, and if the round then needs another of its greenlets it never ends.
 int wait_in_kernel(pthread_barrier_t* barrier) noexcept {
-  const core::SlowCall slow;
-  return real.pthread_barrier_wait(barrier);
+  return offloaded([=] { return real.pthread_barrier_wait(barrier); });
 }
 
 }  // namespace

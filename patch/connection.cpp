@@ -7,6 +7,7 @@
 #include "hub/core/hubs.h"
 #include "patch/block_or_look.h"
 #include "patch/blocking.h"
+#include "patch/offload.h"
 
 namespace evergreen::patch {
 namespace {
@@ -15,8 +16,7 @@ namespace {
 // the call blocks: another process, or a greenlet of another hub.
 int accept_ready(int fd, sockaddr* address, socklen_t* size, int flags) {
   if (is_private(fd) && core::Hubs::count() == 1) return real.accept4(fd, address, size, flags);
-  const core::SlowCall slow;
-  return real.accept4(fd, address, size, flags);
+  return offloaded([=] { return real.accept4(fd, address, size, flags); });
 }
 
 int accept_any(int fd, sockaddr* address, socklen_t* size, int flags) {

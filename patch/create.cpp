@@ -140,10 +140,10 @@ using namespace evergreen::patch;
 
 SHIM int pthread_create(pthread_t* handle, const pthread_attr_t* attributes, void* (*routine)(void*),
                         void* argument) noexcept {
-  // So are those of a program that only links us, until it asks for greenlets. The hub's own threads are kernel threads; and so are those that a kernel thread without a hub makes (a SIGEV_THREAD
-  // timer's).
-  const bool on_hub = converts_threads() &&
-                      (started() ? on_greenlet() || restart_hub() : !core::in_runtime && start_hub() != nullptr);
+  // So are those of a program that only links us, until it asks for greenlets. The hub's own threads are kernel
+  // threads; and so are those that a kernel thread without a hub makes (a SIGEV_THREAD timer's).
+  const bool on_hub =
+      converts_threads() && (started() ? on_greenlet() || restart_hub() : !core::in_runtime && start_hub() != nullptr);
   if (!on_hub) return real.pthread_create(handle, attributes, routine, argument);
   return create(handle, Wanted(attributes, routine, argument));
 }

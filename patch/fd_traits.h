@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "hub/core/closing.h"
 #include "evergreen/deadline.h"
+#include "hub/core/closing.h"
 
 namespace evergreen::patch {
 

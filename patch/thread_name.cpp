@@ -102,7 +102,9 @@ SHIM int pthread_setname_np(pthread_t handle, const char* name) noexcept {
   if (std::strlen(name) > most) return ERANGE;
   if (thread == nullptr) return Thread::was_ours(handle) ? ENOENT : real.pthread_setname_np(handle, name);
   const KeepErrno keep;
-  return keep(started() && core::current != nullptr && thread == &Thread::running() ? with_name(*thread, PR_SET_NAME, name) : set_another(*thread, name));
+  return keep(started() && core::current != nullptr && thread == &Thread::running()
+                  ? with_name(*thread, PR_SET_NAME, name)
+                  : set_another(*thread, name));
 }
 
 SHIM int pthread_getname_np(pthread_t handle, char* buffer, size_t size) noexcept {

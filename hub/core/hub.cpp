@@ -112,13 +112,13 @@ void Hub::restart_after_fork(HubGreenlet& calling) {
   // What was made of the parent's hubs stays where it is, unused: unwinding the loops' stacks would run those hubs, and
   // other kernel threads may have been changing the rest while fork copied it.
   const auto act = on_wake;
-  const Mode mode = calling.shares_block() ? Mode::library : Mode::threads;
+  const Mode wanted = calling.shares_block() ? Mode::library : Mode::threads;
   forget_monitor();
   forget_watches();
   SignalMasks::restart_after_fork();
   new (this) Hub(0);  // first: a hub needs descriptors, a carrier can do without
-  mode_ = mode;
-  Carrier& carrier = Carriers::restart_after_fork(mode);
+  mode_ = wanted;
+  Carrier& carrier = Carriers::restart_after_fork(wanted);
   make_loop_greenlet(calling.shares_block() ? calling.block() : 0);
   begin_with(calling, carrier);
   on_wake = act;
@@ -134,7 +134,7 @@ void Hub::become_library() noexcept {
 }
 
 RawGreenlet& Hub::loop_entry(RawGreenlet&) {
-  if (!running_hub->loop_greenlet_->shares_block()) enter_tls_block();
+  running_hub->loop_greenlet_->shares_block() ? enter_shared_block() : enter_tls_block();
   running_hub->run_loop();
 }
 

@@ -68,8 +68,8 @@ class Hub {
   Statistics& statistics() noexcept { return statistics_; }
   [[nodiscard]] Mode mode() const noexcept { return mode_.load(std::memory_order_relaxed); }
 
-  // By the main greenlet, in its own code: its block is shared from now on, so the hub is taken from it no more. Threads
-  // that the hub has stay; new ones are dealt to others.
+  // By the main greenlet, in its own code: its block is shared from now on, so the hub is taken from it no more.
+  // Threads that the hub has stay; new ones are dealt to others.
   void become_library() noexcept;
 
   // What follows is of library mode. By the main greenlet: runs those that are ready now, and looks at descriptors and
@@ -117,7 +117,7 @@ class Hub {
   }
   std::uint64_t begin_turn(HubGreenlet* owner) noexcept {  // by the driver: user code follows
     owner_.store(owner, std::memory_order_relaxed);
-    const std::uint64_t fresh = ++turn_count_ << 2 | (owner != nullptr && owner->shares_block() ? kept : user);
+    const std::uint64_t fresh = ++turn_count_ << 2 | (keeps(owner) ? kept : user);
     turn_.store(fresh, std::memory_order_release);
     return fresh;
   }
@@ -164,6 +164,10 @@ class Hub {
   // On a TLS block of its own, or on `shared`. Once there are several kernel threads: blocks know that.
   void make_loop_greenlet(std::uintptr_t shared = 0);
   void begin_with(HubGreenlet& main, Carrier& carrier) noexcept;
+
+  [[nodiscard]] bool keeps(const HubGreenlet* owner) const noexcept {
+    return owner != nullptr && (owner->shares_block() || loop_greenlet_->shares_block());
+  }
 
   static RawGreenlet& loop_entry(RawGreenlet& self);
   [[noreturn]] void run_loop() noexcept;

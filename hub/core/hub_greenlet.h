@@ -75,9 +75,9 @@ class alignas(64) HubGreenlet : public RawGreenlet {
 
   std::atomic<std::uint32_t> parking{awake};
   std::uint32_t process = process_count.load(std::memory_order_relaxed);  // in which it lives
-  HubGreenlet* next_ready = nullptr;  // RunQueue or Inbox: never on both
-  Hub* home = nullptr;                // set once
-  const char* waits_for = nullptr;    // a literal: "recv", "pthread_cond_wait"; nullptr while it does not wait
+  HubGreenlet* next_ready = nullptr;                                      // RunQueue or Inbox: never on both
+  Hub* home = nullptr;                                                    // set once
+  const char* waits_for = nullptr;  // a literal: "recv", "pthread_cond_wait"; nullptr while it does not wait
 
   Deadline deadline = Deadline::never();
   DeadlineHook in_deadlines;     // DeadlineQueue::order_

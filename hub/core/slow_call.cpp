@@ -29,7 +29,7 @@ bool offer_turn() noexcept {
     {
       const Runtime runtime;
       if (running_hub == nullptr || running_hub->alive() == 1) return true;
-      if (current->shares_block()) return false;
+      if (Hub::is_kept(my_turn)) return false;
       if (!running_hub->offers.is_full() && (spare = Carriers::take()) == nullptr) return false;
     }
     // Only now is it known which turn it is. Who was on the way a moment ago may have come in vain: then once more.

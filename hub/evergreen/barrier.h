@@ -43,6 +43,7 @@ class Barrier {
   // Makes it as new. Who waits gets BrokenBarrierError.
   void reset();
 
+  // Whether it is broken; how many it waits for.
   [[nodiscard]] bool broken() const;
   [[nodiscard]] std::size_t parties() const noexcept { return parties_; }
 

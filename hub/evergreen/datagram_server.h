@@ -18,8 +18,9 @@ namespace evergreen {
 // Threads, Fork: as BaseServer. Follows gevent.server.DatagramServer.
 class DatagramServer : public BaseServer {
  public:
-  using Handle = std::function<void(std::string data, const Address& from)>;
+  using Handle = std::function<void(std::string data, const Address& from)>;  // what is called for each datagram
 
+  // Calls `handle` for each datagram that comes to `listener`, once it is started.
   DatagramServer(Listener listener, Handle handle, const ServerOptions& options = {});
 
   // From the socket that it receives on. Throws as Socket::sendto().

@@ -47,9 +47,9 @@ class Descriptor {
   Descriptor& operator=(Descriptor&& other) noexcept;  // closes what it had
   ~Descriptor() { close(); }
 
-  [[nodiscard]] int get() const noexcept { return fd_; }  // -1 if closed
-  [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
-  [[nodiscard]] int release() noexcept;  // gives it away, open
+  [[nodiscard]] int get() const noexcept { return fd_; }                      // -1 if closed
+  [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }  // open
+  [[nodiscard]] int release() noexcept;                                       // gives it away, open
 
   // Ends the waits of other greenlets for it, whose calls throw std::system_error EBADF, and closes it. Does nothing if
   // it is closed. Errors of close(2) are not told.

@@ -28,6 +28,7 @@ class LineTooLong : public std::length_error {
   using std::length_error::length_error;
 };
 
+// Of bytes in a line, without its end.
 inline constexpr std::size_t default_line_limit = 65536;
 
 namespace detail {
@@ -69,7 +70,7 @@ class ReadBuffer {
 // survive all of these, and another iteration goes on with them.
 class Lines {
  public:
-  using Next = std::function<std::optional<std::string_view>()>;
+  using Next = std::function<std::optional<std::string_view>()>;  // nullopt: the end
 
   class Iterator {
    public:
@@ -90,6 +91,7 @@ class Lines {
     std::optional<std::string_view> line_;
   };
 
+  // What `next` returns, one after another.
   explicit Lines(Next next) : next_(std::move(next)) {}
   [[nodiscard]] Iterator begin() const { return Iterator(next_); }  // reads the first line
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
@@ -107,6 +109,7 @@ class Lines {
 // Threads: as Descriptor; one greenlet at a time.
 class LineReader {
  public:
+  // Of a stream whose lines have at most `limit` bytes.
   explicit LineReader(Descriptor& from, std::size_t limit = default_line_limit) noexcept : from_(from), limit_(limit) {}
 
   // The next line, as Lines has it; nullopt at the end. Throws as Lines does.

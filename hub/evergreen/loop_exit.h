@@ -18,6 +18,7 @@ namespace evergreen {
 // Some 20 ms after the last greenlet has run. Follows gevent.exceptions.LoopExit.
 class LoopExit : public std::runtime_error {
  public:
+  // The library's own.
   explicit LoopExit(const std::string& what) : std::runtime_error(what) {}
 };
 

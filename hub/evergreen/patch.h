@@ -7,9 +7,9 @@ class HubGreenlet;
 // The patch inside a program: libevergreen-patch.so, which makes the blocking calls of unmodified libraries park.
 // gevent.monkey.
 //
-// A program that links it (pkg-config evergreen-patch; before libc, as the linker does by itself) has it from the start:
-// once the first greenlet runs, a library that calls recv() or poll() in a greenlet lets the others go on. Its own
-// threads stay kernel threads, until it asks by threads(). A program that is started by `evergreen program` has the
+// A program that links it (pkg-config evergreen-patch; before libc, as the linker does by itself) has it from the
+// start: once the first greenlet runs, a library that calls recv() or poll() in a greenlet lets the others go on. Its
+// own threads stay kernel threads, until it asks by threads(). A program that is started by `evergreen program` has the
 // patch with threads from the start, whether it links anything or not.
 //
 //     int main() {

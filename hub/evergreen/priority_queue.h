@@ -25,11 +25,14 @@ class PriorityQueue : public Queue<T> {
   using Node = typename Queue<T>::Node;
 
  public:
+  // With room for `maxsize` items. The first to come out is the least by `compare`.
   explicit PriorityQueue(std::size_t maxsize = Queue<T>::unbounded, Compare compare = {})
       : Queue<T>(maxsize, detail::QueueCore::Order::sorted), compare_(std::move(compare)) {}
 
+  // The same with `items` in it already, however many.
   template <detail::ItemsFor<T> Items>
-  explicit PriorityQueue(Items&& items, std::size_t maxsize = Queue<T>::unbounded, Compare compare = {})
+  explicit PriorityQueue(Items&& items, std::size_t maxsize = Queue<T>::unbounded,
+                         Compare compare = {})  // NOLINT(bugprone-forwarding-*)
       : PriorityQueue(maxsize, std::move(compare)) {
     this->fill(items);
   }

@@ -21,18 +21,21 @@ class Child;
 // What one of a child's three standard streams is.
 class Stdio {
  public:
+  // What a stream may be.
   enum Kind {
     inherit,    // the one of this process
     pipe,       // a pipe, whose other end the Process has
     null,       // /dev/null
     to_stdout,  // for stderr: the same as stdout
-    descriptor
+    descriptor  // a file that is open here
   };
 
+  // Any but a descriptor; one, which must be open while the child is started, and stays the caller's.
   Stdio(Kind kind) noexcept : kind_(kind) {}                                      // NOLINT(*-explicit-*)
   Stdio(const Descriptor& file) noexcept : kind_(descriptor), fd_(file.get()) {}  // NOLINT(*-explicit-*)
-  explicit Stdio(int fd) noexcept : kind_(descriptor), fd_(fd) {}                 // stays the caller's
+  explicit Stdio(int fd) noexcept : kind_(descriptor), fd_(fd) {}
 
+  // Which it is; the descriptor, or -1.
   [[nodiscard]] Kind kind() const noexcept { return kind_; }
   [[nodiscard]] int fd() const noexcept { return fd_; }
 
@@ -43,9 +46,9 @@ class Stdio {
 
 // How a child is to be started. Names and defaults are those of gevent.subprocess.Popen.
 struct ProcessOptions {
-  Stdio stdin = Stdio::inherit;
-  Stdio stdout = Stdio::inherit;
-  Stdio stderr = Stdio::inherit;
+  Stdio stdin = Stdio::inherit;                                // descriptor 0,
+  Stdio stdout = Stdio::inherit;                               // 1,
+  Stdio stderr = Stdio::inherit;                               // and 2
   std::string cwd = {};                                        // empty: this process's
   std::optional<std::map<std::string, std::string>> env = {};  // all of its environment; none: this process's
   bool start_new_session = false;                              // setsid(2)
@@ -61,26 +64,29 @@ class SubprocessError : public std::runtime_error {
 
 // What a child has written into the pipes of its streams; empty where it has none.
 struct ProcessOutput {
-  std::string stdout = {}, stderr = {};
+  std::string stdout = {};  // all that came
+  std::string stderr = {};  // the same
 };
 
 // The deadline has passed, and the child still runs. Follows gevent.subprocess.TimeoutExpired.
 class TimeoutExpired : public SubprocessError {
  public:
+  // Process's own.
   TimeoutExpired(std::vector<std::string> arguments, ProcessOutput so_far);
 
-  std::vector<std::string> args;
-  ProcessOutput output;  // so far; it is not lost for a further communicate()
+  std::vector<std::string> args;  // the command
+  ProcessOutput output;           // so far; it is not lost for a further communicate()
 };
 
 // A child has failed. Follows gevent.subprocess.CalledProcessError.
 class CalledProcessError : public SubprocessError {
  public:
+  // Process's own.
   CalledProcessError(std::vector<std::string> arguments, int code, ProcessOutput all);
 
-  std::vector<std::string> args;
-  int returncode;
-  ProcessOutput output;
+  std::vector<std::string> args;  // the command
+  int returncode;                 // as Process::wait() returns it
+  ProcessOutput output;           // of its pipes
 };
 
 // A child process. Who waits for it parks: the others go on.
@@ -107,6 +113,7 @@ class Process {
   Process& operator=(Process&& other) noexcept;
   ~Process();
 
+  // Its number, which no other process gets before it has been waited for; and its command.
   [[nodiscard]] pid_t pid() const noexcept;
   [[nodiscard]] const std::vector<std::string>& args() const noexcept;
 
@@ -142,9 +149,9 @@ class Process {
 
 // A child that has ended.
 struct CompletedProcess {
-  std::vector<std::string> args;
-  int returncode;
-  ProcessOutput output;
+  std::vector<std::string> args;  // the command
+  int returncode;                 // as Process::wait() returns it
+  ProcessOutput output;           // of its pipes
 
   // Throws CalledProcessError if it has failed.
   void check_returncode() const;

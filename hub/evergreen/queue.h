@@ -57,6 +57,7 @@ class Queue : public detail::QueueCore {
   using value_type = T;
   class Iterator;
 
+  // A maxsize: put() never waits.
   static constexpr std::size_t unbounded = SIZE_MAX;
 
   // With room for `maxsize` items. 0: for none, so that put() returns when somebody has taken the item.
@@ -64,11 +65,12 @@ class Queue : public detail::QueueCore {
 
   // The same with `items` in it already, however many.
   template <detail::ItemsFor<T> Items>
-  explicit Queue(Items&& items, std::size_t maxsize = unbounded) : Queue(maxsize) {
+  explicit Queue(Items&& items, std::size_t maxsize = unbounded)  // NOLINT(bugprone-forwarding-*): no queue
+      : Queue(maxsize) {
     fill(items);
   }
 
-  ~Queue() { discard(take_all()); }
+  virtual ~Queue() { discard(take_all()); }
   Queue(const Queue&) = delete;  // those who wait hold its address
   Queue& operator=(const Queue&) = delete;
 
@@ -202,11 +204,15 @@ class Queue<T>::Iterator {
 template <class T>
 class LifoQueue : public Queue<T> {
  public:
+  // As Queue().
   explicit LifoQueue(std::size_t maxsize = Queue<T>::unbounded) noexcept
       : Queue<T>(maxsize, detail::QueueCore::Order::last_in) {}
 
+  // As Queue(): the last of `items` comes out first.
   template <detail::ItemsFor<T> Items>
-  explicit LifoQueue(Items&& items, std::size_t maxsize = Queue<T>::unbounded) : LifoQueue(maxsize) {
+  explicit LifoQueue(Items&& items,
+                     std::size_t maxsize = Queue<T>::unbounded)  // NOLINT(bugprone-forwarding-*): no queue
+      : LifoQueue(maxsize) {
     this->fill(items);
   }
 };

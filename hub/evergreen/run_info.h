@@ -10,7 +10,7 @@ namespace evergreen {
 
 // One greenlet of the library, and what it is at.
 struct RunInfo {
-  AnyGreenlet greenlet;
+  AnyGreenlet greenlet;   // its handle
   const char* waits_for;  // the call: "Event::wait"; nullptr where it is ready to run, or runs
 };
 

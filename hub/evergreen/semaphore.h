@@ -25,6 +25,7 @@ namespace evergreen {
 // Follows gevent.lock.Semaphore.
 class Semaphore : public detail::Waitable, public detail::Lockable<Semaphore> {
  public:
+  // With `units` to be taken.
   explicit Semaphore(std::size_t units = 1) noexcept : Semaphore(units, std::numeric_limits<std::size_t>::max()) {}
 
   // Takes a unit: waits until there is one, or `deadline` has passed; at once if there is one, whatever the deadline.
@@ -76,6 +77,7 @@ class Semaphore : public detail::Waitable, public detail::Lockable<Semaphore> {
 // Threads, Fork: as Semaphore. Follows gevent.lock.BoundedSemaphore.
 class BoundedSemaphore : public Semaphore {
  public:
+  // With `units` to be taken, and never more.
   explicit BoundedSemaphore(std::size_t units = 1) noexcept : Semaphore(units, units) {}
 };
 

@@ -29,22 +29,26 @@ struct Spawn {
   // Those of a Pool, which others may use too, and which must outlive the server.
   template <class SharedPool>
   requires(!std::integral<SharedPool>) static Spawn pool(SharedPool& shared) {
-    return {.wait_for_room = [&shared] { shared.wait_available(); },
+    return {.is_full = [&shared] { return shared.full(); },
+            .wait_for_room = [&shared] { shared.wait_available(); },
             .spawn = [&shared](std::function<void()> f) -> AnyGreenlet { return shared.spawn(std::move(f)); }};
   }
 
-  std::size_t most = std::numeric_limits<std::size_t>::max();
-  std::function<void()> wait_for_room = nullptr;
+  std::size_t most = std::numeric_limits<std::size_t>::max();         // handlers at once
+  std::function<bool()> is_full = nullptr;                            // of a Pool
+  std::function<void()> wait_for_room = nullptr;                      // in it
   std::function<AnyGreenlet(std::function<void()>)> spawn = nullptr;  // nullptr: evergreen::spawn
 };
 
+// How a server is to work. Names and defaults are those of gevent.baseserver.BaseServer, where it has them.
 struct ServerOptions {
-  Spawn spawn = {};
+  Spawn spawn = {};         // a greenlet for each
   int backlog = 256;        // of connections that wait to be accepted
   bool reuse_port = false;  // several processes listen at one address, and the kernel deals connections to them
 
   // After an error of accept(2), as EMFILE, it waits, each time twice as long, until one succeeds.
-  std::chrono::nanoseconds min_delay = std::chrono::milliseconds(10), max_delay = std::chrono::seconds(1);
+  std::chrono::nanoseconds min_delay = std::chrono::milliseconds(10);
+  std::chrono::nanoseconds max_delay = std::chrono::seconds(1);
 
   // After so many the other greenlets run, if no wait has come before.
   unsigned max_accept = 100;
@@ -80,8 +84,8 @@ class BaseServer {
   bool stop(Deadline deadline = std::chrono::seconds(1));
 
   [[nodiscard]] bool started() const noexcept;
-  [[nodiscard]] bool full() const noexcept;  // so many handlers run that nothing is accepted
-  [[nodiscard]] Address address() const;     // where it listens: with the port that was bound, once it is started
+  [[nodiscard]] bool full() const;        // so many handlers run that nothing is accepted
+  [[nodiscard]] Address address() const;  // where it listens: with the port that was bound, once it is started
   [[nodiscard]] std::size_t active() const noexcept;  // handlers that run
 
  protected:

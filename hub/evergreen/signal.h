@@ -23,6 +23,7 @@ class SignalWatcher {
   std::uint64_t id_ = 0;
 };
 
+// signal() without arguments for f.
 SignalWatcher watch_signal(int number, std::function<void()> f);
 
 // Calls f(arguments...) in a new greenlet whenever the process gets the signal: there it may do what any greenlet may,

@@ -39,7 +39,10 @@ struct SocketState;
 // Follows gevent.socket.socket.
 class Socket {
  public:
-  enum class Type : std::uint8_t { stream, datagram, packets };  // SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET
+  // SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET.
+  enum class Type : std::uint8_t { stream, datagram, packets };
+
+  // What shutdown() ends.
   enum class Side : std::uint8_t { receiving, sending, both };
 
   Socket() noexcept;                                                // none: operator bool, close() and assignment only
@@ -104,17 +107,18 @@ class Socket {
   [[nodiscard]] Address local_address() const;   // gevent: getsockname
   [[nodiscard]] Address remote_address() const;  // gevent: getpeername
 
+  // TCP_NODELAY, SO_REUSEADDR, SO_REUSEPORT, SO_BROADCAST, SO_KEEPALIVE; and any other by setsockopt(2), getsockopt(2).
   void set_no_delay(bool on = true);
   void set_reuse_address(bool on = true);
   void set_reuse_port(bool on = true);
   void set_broadcast(bool on = true);
   void set_keep_alive(bool on = true);
-  void set_option(int level, int option, int value);  // setsockopt(2), and getsockopt(2)
+  void set_option(int level, int option, int value);
   [[nodiscard]] int option(int level, int option) const;
 
-  [[nodiscard]] explicit operator bool() const noexcept { return fd() >= 0; }
-  [[nodiscard]] int fd() const noexcept;  // -1 if closed. gevent: fileno
-  Descriptor release() noexcept;          // open still; what was received and not yet taken is lost
+  [[nodiscard]] explicit operator bool() const noexcept { return fd() >= 0; }  // open
+  [[nodiscard]] int fd() const noexcept;                                       // -1 if closed. gevent: fileno
+  Descriptor release() noexcept;  // open still; what was received and not yet taken is lost
 
   // For layers, as TLS.
   [[nodiscard]] const std::shared_ptr<detail::SocketState>& state() const noexcept { return state_; }

@@ -22,8 +22,9 @@ namespace evergreen {
 // Threads, Fork: as BaseServer. Follows gevent.server.StreamServer.
 class StreamServer : public BaseServer {
  public:
-  using Handle = std::function<void(Socket&, const Address&)>;
+  using Handle = std::function<void(Socket&, const Address&)>;  // what is called for each connection
 
+  // Calls `handle` for each connection to `listener`, once it is started.
   template <class F>
   StreamServer(Listener listener, F&& handle, const ServerOptions& options = {})
       : StreamServer(std::move(listener), handle_of(std::forward<F>(handle)), options) {}

@@ -105,6 +105,7 @@ class WaitRange {
     WaitRange* range_;
   };
 
+  // iwait()'s.
   template <class Range>
   WaitRange(Range&& objects, Deadline deadline, std::size_t count) : deadline_(deadline), count_(count) {
     std::vector<std::shared_ptr<const detail::Waitable>> waitables;

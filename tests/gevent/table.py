@@ -72,7 +72,7 @@ def main():
     wrong = list(faults(rows))
     print(*wrong, sep="\n")
     # "final" goes, because a member is named in a class that derives from its own.
-    compiler = [*sys.argv[1:], "-std=c++20", "-D_GNU_SOURCE", "-Dfinal=", "-fsyntax-only", "-fmax-errors=0", f"-I{INCLUDE}",
+    compiler = [*sys.argv[1:], "-std=c++20", "-D_GNU_SOURCE", "-Dfinal=", "-fsyntax-only", f"-I{INCLUDE}",
                 "-x", "c++", "-"]
     source = "\n".join(program(rows)) + "\n"
     return 1 if subprocess.run(compiler, input=source, text=True).returncode != 0 or wrong else 0

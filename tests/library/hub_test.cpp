@@ -41,7 +41,9 @@ TEST_CASE_METHOD(LibraryFixture, "a timeout ends join", "[hub]") {
   spawn([&] { go.wait(); });
   Timeout timeout(1ms);
   CHECK_THROWS_AS(get_hub().join(), Timeout);
+  timeout.cancel();
   go.set();
+  get_hub().join();
 }
 
 TEST_CASE_METHOD(LibraryFixture, "join goes on waiting while a kernel thread may wake a greenlet", "[hub]") {
