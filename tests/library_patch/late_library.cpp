@@ -29,10 +29,6 @@ void check(bool holds, const char* what) {
 
 bool is_detached() { return core::Hubs::at(0).owner() != core::current || !core::Hub::is_user(core::Hubs::at(0).turn()); }
 
-void compute_until(const std::atomic<bool>& end) {
-  while (!end) continue;
-}
-
 }  // namespace
 
 int main() {
