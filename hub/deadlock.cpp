@@ -12,6 +12,7 @@
 #include <string>
 
 #include "evergreen/loop_exit.h"
+#include "greenlet/annotate.h"
 #include "hub/core/carrier.h"
 #include "hub/core/hubs.h"
 #include "hub/core/thread_pool.h"
@@ -49,7 +50,7 @@ bool nobody_else_can_wake_us() noexcept {
   for (unsigned i = 1; i < core::Hubs::count(); ++i) {
     if (core::Hubs::at(i).alive() != 0) return false;
   }
-  const std::size_t idle = core::Carriers::threads() + core::ThreadPool::idle_threads();
+  const std::size_t idle = annotate::own_threads + core::Carriers::threads() + core::ThreadPool::idle_threads();
   const auto status = read_status();
   return status && status->threads == idle && (status->caught_signals & ~harmless_signals()) == 0;
 }

@@ -22,6 +22,7 @@ class NativeState final : public detail::GreenletState {
  protected:
   void run() override {}
   void drop() noexcept override {}
+  detail::LocalValues* locals() noexcept override { return nullptr; }
 };
 
 bool is_exit(const std::exception_ptr& error) noexcept {
@@ -76,6 +77,11 @@ bool GreenletState::join(const char* why, Deadline deadline) {
       guard, [this] { return life_ == Life::dead; }, why, deadline);
 }
 
+void GreenletState::join_undisturbed(const char* why) noexcept {
+  WaitList::Guard guard(waiters_);
+  if (life_ != Life::dead) waiters_.wait_undisturbed(guard, why);
+}
+
 void GreenletState::end_by(std::exception_ptr exception) {
   if (core::current_or_thread().identity.get() == this) std::rethrow_exception(exception);
   const auto keep = shared_from_this();
@@ -104,7 +110,10 @@ bool GreenletState::wait_to_begin(core::HubGreenlet& self, Deadline begin) {
 }
 
 void GreenletState::live(core::HubGreenlet& self, Deadline begin) {
-  if (!wait_to_begin(self, begin)) return drop();
+  if (!wait_to_begin(self, begin)) {
+    drop();
+    return locals_.clear();
+  }
   std::exception_ptr error;
   try {
     run();
@@ -113,6 +122,7 @@ void GreenletState::live(core::HubGreenlet& self, Deadline begin) {
   }
   stop_heeding();
   drop();
+  locals_.clear();
   end(std::move(error));
 }
 
@@ -143,14 +153,21 @@ void GreenletState::end(std::exception_ptr error) {
 }
 
 void GreenletState::call(std::vector<LinkEntry> links) {
-  for (LinkEntry& link : links) spawn(std::move(link.callback), AnyGreenlet(shared_from_this()));
+  for (LinkEntry& link : links) {
+    AnyGreenlet self(shared_from_this());
+    if (link.how == Called::in_place) {
+      link.callback(self);
+    } else {
+      spawn(std::move(link.callback), std::move(self));
+    }
+  }
 }
 
-std::uint64_t GreenletState::add_link(std::function<void(const AnyGreenlet&)> callback) {
+std::uint64_t GreenletState::add_link(std::function<void(const AnyGreenlet&)> callback, Called how) {
   std::vector<LinkEntry> due;
   std::uint64_t id = 0;
   std::vector<LinkEntry> one;
-  one.push_back({0, std::move(callback)});
+  one.push_back({0, how, std::move(callback)});
   {
     const WaitList::Guard guard(waiters_);
     id = one.front().id = ++last_link_;

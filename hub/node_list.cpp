@@ -31,4 +31,9 @@ void NodeList::append(NodeList&& tail) noexcept {
   last_ = new_last;
 }
 
+void NodeList::prepend(NodeList&& front) noexcept {
+  front.append(std::move(*this));
+  append(std::move(front));
+}
+
 }  // namespace evergreen::detail

@@ -118,13 +118,8 @@ void QueueCore::Holder::give_back() {
   if (!holds) return;
   const WaitList::Guard guard(queue.waiters_);
   holds = queue.held_ = false;
-  NodeList& fresh = queue.stored_;
-  if (queue.order_ == Order::last_in) {
-    fresh.append(std::move(nodes));
-  } else {
-    nodes.append(std::move(fresh));
-    fresh.append(std::move(nodes));
-  }
+  // What has come meanwhile is younger.
+  queue.order_ == Order::last_in ? queue.stored_.append(std::move(nodes)) : queue.stored_.prepend(std::move(nodes));
   if (took_one) queue.count_taken();
   queue.holders_.wake_all();  // whoever finds none left does not hold them: all must look
 }

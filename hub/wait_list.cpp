@@ -47,8 +47,8 @@ void Link::insert_before(Link& at) noexcept {
 }
 
 WaitList::~WaitList() {
-  while (!empty() && has_stayed_in_parent(static_cast<Waiter&>(*waiters_.next))) waiters_.next->unlink();
-  if (!empty() || observers_.next != &observers_) fatal("an object is destroyed while a greenlet waits for it");
+  if (oldest() != nullptr || observers_.next != &observers_)
+    fatal("an object is destroyed while a greenlet waits for it");
 }
 
 void WaitList::lock() noexcept {
@@ -59,16 +59,22 @@ void WaitList::lock() noexcept {
   }
 }
 
-bool WaitList::choose_one() noexcept {
+Waiter* WaitList::oldest() noexcept {
   while (!empty()) {
     auto& one = static_cast<Waiter&>(*waiters_.next);
+    if (!has_stayed_in_parent(one)) return &one;
     one.unlink();
-    if (has_stayed_in_parent(one)) continue;
-    one.chosen = true;
-    if (one.greenlet != nullptr) core::unpark(*one.greenlet, Wake::woken);
-    return true;
   }
-  return false;
+  return nullptr;
+}
+
+bool WaitList::choose_one() noexcept {
+  Waiter* const one = oldest();
+  if (one == nullptr) return false;
+  one->unlink();
+  one->chosen = true;
+  if (one->greenlet != nullptr) core::unpark(*one->greenlet, Wake::woken);
+  return true;
 }
 
 std::size_t WaitList::count() const noexcept {

@@ -31,6 +31,7 @@ class PriorityQueue : public Queue<T> {
 
   // The same with `items` in it already, however many.
   template <detail::ItemsFor<T> Items>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): no queue is taken for items
   explicit PriorityQueue(Items&& items, std::size_t maxsize = Queue<T>::unbounded, Compare compare = {})
       : PriorityQueue(maxsize, std::move(compare)) {
     this->fill(items);

@@ -65,11 +65,12 @@ class Queue : public detail::QueueCore {
 
   // The same with `items` in it already, however many.
   template <detail::ItemsFor<T> Items>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): no queue is taken for items
   explicit Queue(Items&& items, std::size_t maxsize = unbounded) : Queue(maxsize) {
     fill(items);
   }
 
-  ~Queue() { discard(take_all()); }
+  virtual ~Queue() { discard(take_all()); }
   Queue(const Queue&) = delete;  // those who wait hold its address
   Queue& operator=(const Queue&) = delete;
 
@@ -209,6 +210,7 @@ class LifoQueue : public Queue<T> {
 
   // As Queue(): the last of `items` comes out first.
   template <detail::ItemsFor<T> Items>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): no queue is taken for items
   explicit LifoQueue(Items&& items, std::size_t maxsize = Queue<T>::unbounded) : LifoQueue(maxsize) {
     this->fill(items);
   }

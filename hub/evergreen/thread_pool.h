@@ -62,6 +62,7 @@ class PoolState;
 // Follows gevent.threadpool.ThreadPool.
 class ThreadPool {
  public:
+  // Of `maxsize` threads at most.
   explicit ThreadPool(std::size_t maxsize = 10);
 
   // Waits for what has been spawned.

@@ -32,6 +32,13 @@ cmake -S "$OLDPWD/tests/install" -B cmake -DSOURCE="$place/example.cpp" >cmake.l
 cp cmake/outside .
 expect 'by CMake'
 
+cat >patched.cpp <<'END'
+#include <evergreen/evergreen.h>
+int main() { return evergreen::patch::is_patched("recv") ? 0 : 1; }
+END
+read -ra patch <<<"$(pkg-config --libs evergreen-patch)"
+g++ "${flags[@]}" patched.cpp -o patched "${patch[@]}" && ./patched || fail 'the patch is not linked by pkg-config evergreen-patch'
+
 read -r headers <<<"$(pkg-config --cflags-only-I evergreen)"
 headers=${headers#-I}
 includes=$(g++ "${flags[@]}" -M example.cpp | tr -d '\\' | tr -s ' ' '\n')

@@ -15,8 +15,8 @@ LibraryFixture::LibraryFixture() {
 LibraryFixture::~LibraryFixture() {
   settle();
   CHECK(core::Hubs::alive() == 1);
-  // On busy cores the monitor may report who holds up the others, and has files open while it does.
-  for (int i = 0; i < 1000 && open_descriptors() > descriptors_; ++i) sleep(1ms);
+  // On busy cores the monitor may report who holds up the others, and has files open while it does, for seconds.
+  for (const Deadline enough = 30s; open_descriptors() > descriptors_ && !enough.has_passed();) sleep(5ms);
   CHECK(open_descriptors() <= descriptors_);
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "evergreen/deadline.h"
+#include "evergreen/detail/local_values.h"
 #include "evergreen/detail/outcome.h"
 #include "evergreen/detail/wait_list.h"
 
@@ -34,6 +35,7 @@ class GreenletState : public Waitable, public std::enable_shared_from_this<Green
   [[nodiscard]] bool has_started() const noexcept;
   [[nodiscard]] bool is_dead() const noexcept;
   bool join(const char* why, Deadline deadline);
+  void join_undisturbed(const char* why) noexcept;  // what ends the running greenlet stays for its next wait
 
   // Throws `exception` in it: at its next wait, or at once where it is the caller. One that has not begun never runs,
   // and is dead at once.
@@ -43,7 +45,10 @@ class GreenletState : public Waitable, public std::enable_shared_from_this<Green
   [[nodiscard]] std::exception_ptr error() const noexcept;
   [[nodiscard]] bool has_exited() const noexcept { return exited_; }  // the error is a GreenletExit
 
-  std::uint64_t add_link(std::function<void(const AnyGreenlet&)> callback);  // at once if dead
+  // Once it is dead, at once if it is so already, `callback` is called: in a greenlet of its own, or, if it neither
+  // waits nor throws, in place by whoever ends it.
+  enum class Called : bool { in_its_own_greenlet, in_place };
+  std::uint64_t add_link(std::function<void(const AnyGreenlet&)> callback, Called how = Called::in_its_own_greenlet);
   void remove_link(std::uint64_t id);
 
   std::string name() const;
@@ -54,7 +59,8 @@ class GreenletState : public Waitable, public std::enable_shared_from_this<Green
   void live(core::HubGreenlet& self, Deadline begin);
   void be_alive(core::HubGreenlet& self);  // where it stands for a stack that runs already
   void be_dead() { end(nullptr); }
-  std::exception_ptr take_kill();  // what end_by() has left for it
+  virtual LocalValues* locals() noexcept { return &locals_; }  // nullptr: its thread's
+  std::exception_ptr take_kill();                              // what end_by() has left for it
 
  protected:
   GreenletState() noexcept;
@@ -66,6 +72,7 @@ class GreenletState : public Waitable, public std::enable_shared_from_this<Green
   enum class Life : std::uint8_t { fresh, running, ending, dead };
   struct LinkEntry {
     std::uint64_t id;
+    Called how;
     std::function<void(const AnyGreenlet&)> callback;
   };
 
@@ -75,6 +82,7 @@ class GreenletState : public Waitable, public std::enable_shared_from_this<Green
   void call(std::vector<LinkEntry> links);
 
   const std::uint64_t id_;
+  LocalValues locals_;
   // All that follows is guarded by waiters_.
   Life life_ = Life::fresh;
   bool exited_ = false;
@@ -100,6 +108,12 @@ class ResultState : public GreenletState {
   T get() {
     if (const std::exception_ptr ended_by = error()) std::rethrow_exception(ended_by);
     return outcome_.get();
+  }
+
+  // The same for who has the only handle: not a copy.
+  T take() {
+    if (const std::exception_ptr ended_by = error()) std::rethrow_exception(ended_by);
+    return outcome_.take();
   }
 
  protected:

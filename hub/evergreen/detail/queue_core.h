@@ -26,6 +26,7 @@ class NodeList {
   void push_front(QueueNode& node) noexcept;
   QueueNode* pop_front() noexcept;  // nullptr: there was none
   void append(NodeList&& tail) noexcept;
+  void prepend(NodeList&& front) noexcept;
 
  private:
   QueueNode* last_ = nullptr;

@@ -99,7 +99,7 @@ class WaitList {
   [[nodiscard]] std::size_t count() const noexcept;
 
   // Who will be chosen next: one of the caller's own kind can be told more. nullptr: nobody waits.
-  [[nodiscard]] Waiter* oldest() noexcept { return empty() ? nullptr : static_cast<Waiter*>(waiters_.next); }
+  [[nodiscard]] Waiter* oldest() noexcept;
 
   // Tells all observers, and chooses the oldest who waits, or all.
   void wake_one() noexcept {
