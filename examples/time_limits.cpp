@@ -6,6 +6,7 @@
 #include <string>
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 
 namespace {
 
@@ -27,12 +28,10 @@ std::string fetch(std::chrono::milliseconds takes) {
 
 int main() {
   // A call with a time limit, and what to do without its result.
-  std::puts(evergreen::with_timeout(
-                10s, [] { return fetch(1ms); }, std::string("too slow"))
-                .c_str());
-  std::puts(evergreen::with_timeout(
-                20ms, [] { return fetch(1h); }, std::string("too slow"))
-                .c_str());
+  const auto in_time = [] { return fetch(1ms); };
+  const auto too_late = [] { return fetch(1h); };
+  std::puts(evergreen::with_timeout(10s, in_time, "too slow"s).c_str());
+  std::puts(evergreen::with_timeout(20ms, too_late, "too slow"s).c_str());
 
   // A scope with a time limit. Scopes nest: the one that passes first is thrown.
   try {

@@ -44,6 +44,13 @@ inline constexpr bool sanitized = true;
 inline constexpr bool sanitized = false;
 #endif
 
+// Kernel threads that a sanitizer runs for itself, once there are any.
+#if defined(EVERGREEN_TSAN)
+inline constexpr unsigned own_threads = 1;
+#else
+inline constexpr unsigned own_threads = 0;
+#endif
+
 #if defined(EVERGREEN_ASAN)
 
 // One side of a switch. Part of a RawGreenlet.

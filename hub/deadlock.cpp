@@ -12,8 +12,9 @@
 #include <string>
 
 #include "evergreen/loop_exit.h"
+#include "greenlet/annotate.h"
+#include "hub/core/carrier.h"
 #include "hub/core/hubs.h"
-#include "hub/core/monitor.h"
 #include "hub/core/thread_pool.h"
 #include "hub/fiber.h"
 
@@ -40,7 +41,8 @@ std::optional<ProcessStatus> read_status() noexcept {
 // Faults come from the code that runs, and libc's own two signals wake nobody.
 unsigned long long harmless_signals() noexcept {
   unsigned long long set = 0;
-  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, 32, 33}) set |= 1ULL << (signal - 1);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, 32, 33})
+    set |= 1ULL << (signal - 1);
   return set;
 }
 
@@ -48,7 +50,7 @@ bool nobody_else_can_wake_us() noexcept {
   for (unsigned i = 1; i < core::Hubs::count(); ++i) {
     if (core::Hubs::at(i).alive() != 0) return false;
   }
-  const std::size_t idle = 1 + (core::monitor_runs() ? 1 : 0) + core::ThreadPool::idle_threads();
+  const std::size_t idle = annotate::own_threads + core::Carriers::threads() + core::ThreadPool::idle_threads();
   const auto status = read_status();
   return status && status->threads == idle && (status->caught_signals & ~harmless_signals()) == 0;
 }

@@ -1,11 +1,16 @@
 #include "evergreen/timeout.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 
 #include "evergreen/detail/greenlet_state.h"
 #include "greenlet/fatal.h"
 #include "hub/core/end.h"
+#include "hub/core/hubs.h"
+#include "hub/core/library.h"
 #include "hub/core/park.h"
 
 namespace evergreen {
@@ -16,12 +21,19 @@ std::uint64_t next_id() noexcept {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
+// With the patch it is to end the calls of C libraries, too, which block where there is no hub yet.
+core::HubGreenlet& begin_on_hub() {
+  const bool is_alone = core::current == nullptr && core::Hubs::count() == 0 && syscall(SYS_gettid) == getpid();
+  if (core::patch_hooks != nullptr && (is_alone || core::waits_natively)) core::library_hub();
+  return core::current_or_thread();
+}
+
 }  // namespace
 
 Timeout::Timeout(Deadline deadline) : Timeout(deadline, std::exception_ptr()) {}
 
 Timeout::Timeout(Deadline deadline, std::exception_ptr exception)
-    : deadline_(deadline), id_(next_id()), instead_(std::move(exception)), owner_(&core::current_or_thread()) {
+    : deadline_(deadline), id_(next_id()), instead_(std::move(exception)), owner_(&begin_on_hub()) {
   outer_ = std::exchange(owner_->timeouts, this);
   owner_->limit = std::min(owner_->limit, deadline);
 }

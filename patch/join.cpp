@@ -1,6 +1,7 @@
-// pthread_join with a deadline.
+// pthread_join and its kin.
 
 #include "patch/clock.h"
+#include "patch/offload.h"
 #include "patch/shim.h"
 #include "patch/thread.h"
 
@@ -13,11 +14,31 @@ int join_until(Thread& thread, void** result, clockid_t clock, const timespec* u
   return thread.join(result, why, deadline_on(clock, *until));
 }
 
+// Which may take long.
+int join_kernel_thread(pthread_t handle, void** result) {
+  if (!on_greenlet()) return real.pthread_join(handle, result);
+  const int error = real.pthread_tryjoin_np(handle, result);
+  return error != EBUSY ? error : offloaded([=] { return real.pthread_join(handle, result); });
+}
+
 }  // namespace
 }  // namespace evergreen::patch
 
 using namespace evergreen;
 using namespace evergreen::patch;
+
+// Parks until the thread has ended. Cancellation point. Restarts after a signal.
+SHIM int pthread_join(pthread_t handle, void** result) {
+  Thread* thread = started() ? Thread::find(handle) : nullptr;
+  if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : join_kernel_thread(handle, result);
+  return thread->join(result, "pthread_join", Deadline::never());
+}
+
+SHIM int pthread_tryjoin_np(pthread_t handle, void** result) noexcept {
+  Thread* thread = started() ? Thread::find(handle) : nullptr;
+  if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_tryjoin_np(handle, result);
+  return thread->try_join(result);
+}
 
 // Parks until the thread has ended. Cancellation point. Restarts after a signal.
 SHIM int pthread_timedjoin_np(pthread_t handle, void** result, const timespec* until) {

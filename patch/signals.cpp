@@ -67,10 +67,13 @@ int post(Thread& target, const siginfo_t& information, bool caught) noexcept {
   const int number = information.si_signo;
   const SignalAction action = action_of(number);
   if (caught && !action.is_handler()) return 0;
-  if (action.is_ignored(number) && leaves_open(target, number)) return 0;
-  switch (target.signals.add(information, target.signal_mask, action.is_handler())) {
+  // In a child that one of the library's greenlets has forked, the main thread goes on as that one.
+  core::HubGreenlet& main = core::Hubs::main_greenlet();
+  core::HubGreenlet& greenlet = target.block() == main.block() ? main : target;
+  if (action.is_ignored(number) && leaves_open(greenlet, number)) return 0;
+  switch (target.signals.add(information, greenlet.signal_mask, action.is_handler())) {
     case PendingSignals::Added::to_be_told:
-      core::notify(target, kick, number);
+      core::notify(greenlet, kick, number);
       return 0;
     case PendingSignals::Added::blocked:
       return 0;

@@ -18,7 +18,6 @@
 #include "hub/core/hubs.h"
 #include "hub/core/settings.h"
 #include "hub/core/signal_masks.h"
-#include "patch/offload.h"
 #include "patch/robust.h"
 #include "patch/shim.h"
 
@@ -272,17 +271,6 @@ void let_main_end() noexcept {
 using namespace evergreen;
 using namespace evergreen::patch;
 
-namespace {
-
-// Which may take long.
-int join_kernel_thread(pthread_t handle, void** result) {
-  if (!on_greenlet()) return real.pthread_join(handle, result);
-  const int error = real.pthread_tryjoin_np(handle, result);
-  return error != EBUSY ? error : offloaded([=] { return real.pthread_join(handle, result); });
-}
-
-}  // namespace
-
 SHIM void pthread_exit(void* result) {
   if (started() && core::current != nullptr) {
     if (core::current != &Thread::running()) throw GreenletExit();  // one of the library's
@@ -298,17 +286,4 @@ SHIM int pthread_detach(pthread_t handle) noexcept {
   Thread* thread = started() ? Thread::find(handle) : nullptr;
   if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_detach(handle);
   return thread->detach();
-}
-
-// Parks until the thread has ended. Cancellation point. Restarts after a signal.
-SHIM int pthread_join(pthread_t handle, void** result) {
-  Thread* thread = started() ? Thread::find(handle) : nullptr;
-  if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : join_kernel_thread(handle, result);
-  return thread->join(result, "pthread_join", Deadline::never());
-}
-
-SHIM int pthread_tryjoin_np(pthread_t handle, void** result) noexcept {
-  Thread* thread = started() ? Thread::find(handle) : nullptr;
-  if (thread == nullptr) return Thread::was_ours(handle) ? ESRCH : real.pthread_tryjoin_np(handle, result);
-  return thread->try_join(result);
 }

@@ -45,7 +45,7 @@ State& state() {
   return *instance;
 }
 
-constinit std::atomic<std::size_t> threads{1}, threads_peak{1};
+constinit std::atomic<std::size_t> threads_now{1}, threads_peak{1};
 
 Carrier* reuse() noexcept {
   const std::lock_guard guard(state().lock);
@@ -63,13 +63,14 @@ int Carriers::make_thread(void* (*entry)(void*), void* argument, std::size_t sta
   const int error = pthread_create(&handle, &attributes, entry, argument);
   pthread_attr_destroy(&attributes);
   if (error != 0) return error;
-  const std::size_t now = threads.fetch_add(1) + 1;
+  const std::size_t now = threads_now.fetch_add(1) + 1;
   std::size_t peak = threads_peak.load();
   while (peak < now && !threads_peak.compare_exchange_weak(peak, now)) {
   }
   return 0;
 }
 
+std::size_t Carriers::threads() noexcept { return threads_now.load(); }
 std::size_t Carriers::peak() noexcept { return threads_peak.load(); }
 
 Carrier& Carriers::adopt_this_thread(Mode mode) {
@@ -130,7 +131,7 @@ bool Carriers::plenty() noexcept {
 Carrier& Carriers::restart_after_fork(Mode mode) {
   new (&state()) State;
   forget_kernel_threads();
-  threads = threads_peak = 1;
+  threads_now = threads_peak = 1;
   return adopt_this_thread(mode);
 }
 
@@ -149,7 +150,7 @@ void* Carrier::thread_main(void* argument) {
   self->kernel_thread_.end();
   if (self->status_fd_ >= 0) close(self->status_fd_.exchange(-1));
   if (self->kick_fd_ >= 0) close(std::exchange(self->kick_fd_, -1));
-  threads.fetch_sub(1);
+  threads_now.fetch_sub(1);
   const std::lock_guard guard(state().lock);
   state().ended.push_front(*self);
   return nullptr;

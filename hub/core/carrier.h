@@ -93,7 +93,8 @@ class Carriers {
   // Makes a kernel thread, detached, for a carrier or the monitor. Returns 0 or an errno value.
   static int make_thread(void* (*entry)(void*), void* argument, std::size_t stack_size) noexcept;
 
-  // Kernel threads that evergreen has made, with the one that started the hub: the most at once.
+  // Kernel threads that drive hubs or may do so, and the monitor: now; the most at once.
+  static std::size_t threads() noexcept;
   static std::size_t peak() noexcept;
 
  private:

@@ -34,7 +34,7 @@ ThreadPool::~ThreadPool() {
   const Runtime runtime;
   std::unique_lock guard(lock_);
   closing_ = true;
-  while (Worker* worker = idle_.pop_front()) unpark(*worker->thread, Wake::woken);
+  while (Worker* worker = take_idle()) unpark(*worker->thread, Wake::woken);
   while (threads_ != 0) {
     prepare_to_park(self);
     closer_ = &self;
@@ -149,8 +149,15 @@ ThreadPool::Placed ThreadPool::place(Job& job) noexcept {
   return Placed::yes;
 }
 
-bool ThreadPool::give_to_idle(Job& job) noexcept {
+// Who has something to do is not idle, even before it runs.
+ThreadPool::Worker* ThreadPool::take_idle() noexcept {
   Worker* worker = idle_.pop_front();
+  if (worker != nullptr) --idle_now;
+  return worker;
+}
+
+bool ThreadPool::give_to_idle(Job& job) noexcept {
+  Worker* worker = take_idle();
   if (worker == nullptr) return false;
   job.state_ = Job::State::running;
   worker->job = &job;
@@ -224,13 +231,15 @@ Job* ThreadPool::next(Worker& self) noexcept {
   if (!closing_) {
     prepare_to_park(*self.thread);
     idle_.push_front(self);
-    guard.unlock();
     ++idle_now;
+    guard.unlock();
     park(*self.thread, "idle", until);
-    --idle_now;
     guard.lock();
     if (self.job != nullptr) return self.job;
-    if (self.is_linked()) self.unlink();
+    if (self.is_linked()) {
+      self.unlink();
+      --idle_now;
+    }
   }
   leave();
   return nullptr;

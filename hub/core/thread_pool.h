@@ -56,8 +56,8 @@ class ThreadPool {
 
   // Runs the job and parks meanwhile. `woken`: it is done. Else it was given up: `job` is nullptr if it had begun, and
   // goes on by itself; still there if it had not, and is never run. A job that is done when the deadline passes, or the
-  // greenlet is to end, counts as done; interrupted is told in any case. Throws std::system_error where no thread can be
-  // made for it, and what handlers of signals throw, which run meanwhile.
+  // greenlet is to end, counts as done; interrupted is told in any case. Throws std::system_error where no thread can
+  // be made for it, and what handlers of signals throw, which run meanwhile.
   Wake run(std::unique_ptr<Job>& job, const char* why, Deadline deadline, Hears hears = Hears::everything);
 
   // Has the job run, and then destroyed on its thread. Throws std::system_error where no thread can be made for it.
@@ -92,7 +92,8 @@ class ThreadPool {
   Job* next(Worker& self) noexcept;
   void finish(Job& job) noexcept;
   Placed place(Job& job) noexcept;
-  bool give_to_idle(Job& job) noexcept;  // under the lock, and so is enqueue()
+  Worker* take_idle() noexcept;  // under the lock, and so are the next two
+  bool give_to_idle(Job& job) noexcept;
   void enqueue(Job& job) noexcept;
   void give_up(std::unique_ptr<Job>& job) noexcept;
   bool is_done(const Job& job) noexcept;

@@ -32,6 +32,7 @@
 #include "evergreen/signal.h"
 #include "evergreen/socket.h"
 #include "evergreen/stream_server.h"
+#include "evergreen/thread_pool.h"
 #include "evergreen/timeout.h"
 #include "evergreen/wait.h"
 

@@ -134,6 +134,9 @@ auto make_call(F&& f, Arguments&&... arguments) {
 // A greenlet that will call f(arguments...), of which it keeps copies (std::ref for references), as soon as the running
 // one waits. On the process's hub, which the first use of the library on the main thread starts. Throws std::bad_alloc;
 // std::logic_error from another kernel thread, if there is no hub yet. Any greenlet and any kernel thread.
+//
+// A thread_local variable is the kernel thread's, and so all greenlets of the hub share it; a local<T> is a greenlet's
+// own. So are errno, and the exceptions that it handles: it may wait in a handler, and throw; after that.
 // gevent.spawn, Greenlet.spawn.
 template <class F, class... Arguments>
 auto spawn(F&& f, Arguments&&... arguments) {

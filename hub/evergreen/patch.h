@@ -18,7 +18,16 @@ class HubGreenlet;
 //       for (auto& page : pages) std::cout << page.get().size() << '\n';
 //     }
 //
-// How waits in C libraries end by kill() and Timeout: evergreen/timeout.h.
+// kill() and a Timeout that has passed end the calls that wait for descriptors (stdio's, too), for a point in time, for
+// one child, for signals: they fail with EINTR at first, and with ETIMEDOUT when they are made again, until the
+// exception is thrown (evergreen/timeout.h). A call that has done a part returns that part. All others go on to their
+// end: waits for mutexes, conditions, semaphores, barriers, threads and pause(), whose callers do not expect an error;
+// waits for any child; and what another kernel thread does meanwhile: look-ups of names, locks on files, slow files.
+//
+// Of a thread the library's greenlets are one and the same part: the main thread. pthread_self(), gettid(), names,
+// thread-local variables and signals are that one's; as owners of mutexes and streams they are different ones, and each
+// has a mask of signals. They hear no pthread_cancel(); pthread_exit() ends the greenlet, as GreenletExit.
+//
 // Fork: the child's waits are the kernel's, until it uses the library again.
 namespace evergreen::patch {
 

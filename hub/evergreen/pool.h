@@ -25,6 +25,7 @@ class PoolFull : public Full {
 // Follows gevent.pool.Pool.
 class Pool : public Group {
  public:
+  // A size: spawn() never waits.
   static constexpr std::size_t unlimited = detail::GroupState::unlimited;
 
   // With room for `size` greenlets. In one of size 0 spawn() waits for ever.

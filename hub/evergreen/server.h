@@ -1,14 +1,17 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <memory>
-#include <optional>
+#include <utility>
 #include <variant>
 
 #include "evergreen/address.h"
 #include "evergreen/deadline.h"
+#include "evergreen/greenlet.h"
 #include "evergreen/socket.h"
 
 namespace evergreen {
@@ -17,20 +20,31 @@ namespace detail {
 class ServerState;
 }
 
-// How many handlers of a server run at once: while there are so many nothing new is accepted. gevent: spawn=.
+// In which greenlets a server's handlers run, and how many at once: while there are so many nothing new is accepted.
+// gevent: spawn=.
 struct Spawn {
-  // Of handlers at once.
-  std::size_t most = std::numeric_limits<std::size_t>::max();
+  // A greenlet for each, however many. gevent: 'default'.
+  static Spawn unlimited() { return {}; }
+  static Spawn none() { return {.most = 1}; }                     // one after another. gevent: None
+  static Spawn pool(std::size_t size) { return {.most = size}; }  // gevent: an integer
+  // Those of a Pool, which others may use too, and which must outlive the server.
+  template <class SharedPool>
+  requires(!std::integral<SharedPool>) static Spawn pool(SharedPool& shared) {
+    return {.is_full = [&shared] { return shared.full(); },
+            .wait_for_room = [&shared] { shared.wait_available(); },
+            .spawn = [&shared](std::function<void()> f) -> AnyGreenlet { return shared.spawn(std::move(f)); }};
+  }
 
-  static constexpr Spawn unlimited() noexcept { return {}; }                 // gevent: 'default'
-  static constexpr Spawn pool(std::size_t size) noexcept { return {size}; }  // gevent: an integer
-  static constexpr Spawn none() noexcept { return {1}; }                     // one after another. gevent: None
+  std::size_t most = std::numeric_limits<std::size_t>::max();         // handlers at once
+  std::function<bool()> is_full = nullptr;                            // of a Pool
+  std::function<void()> wait_for_room = nullptr;                      // in it
+  std::function<AnyGreenlet(std::function<void()>)> spawn = nullptr;  // nullptr: evergreen::spawn
 };
 
 // How a server is to work. Names and defaults are those of gevent.baseserver.BaseServer, where it has them.
 struct ServerOptions {
-  Spawn spawn = Spawn::unlimited();  // a greenlet for each connection, at most so many
-  int backlog = 256;                 // of connections that wait to be accepted
+  Spawn spawn = {};         // a greenlet for each
+  int backlog = 256;        // of connections that wait to be accepted
   bool reuse_port = false;  // several processes listen at one address, and the kernel deals connections to them
 
   // After an error of accept(2), as EMFILE, it waits, each time twice as long, until one succeeds.
@@ -70,9 +84,9 @@ class BaseServer {
   // address can start again. gevent waits for handlers only of a pool.
   bool stop(Deadline deadline = std::chrono::seconds(1));
 
-  [[nodiscard]] bool started() const noexcept;
-  [[nodiscard]] bool full() const noexcept;  // so many handlers run that nothing is accepted
-  [[nodiscard]] Address address() const;     // where it listens: with the port that was bound, once it is started
+  [[nodiscard]] bool started() const noexcept;  // and not stopped
+  [[nodiscard]] bool full() const;              // so many handlers run that nothing is accepted
+  [[nodiscard]] Address address() const;        // where it listens: with the port that was bound, once it is started
   [[nodiscard]] std::size_t active() const noexcept;  // handlers that run
 
  protected:

@@ -57,7 +57,7 @@ class TlsContext {
   void set_verify(bool on);
 
   // Application protocols, the best one first: "h2", "http/1.1". ALPN.
-  void set_protocols(std::vector<std::string> protocols);
+  void set_protocols(const std::vector<std::string>& protocols);
 
   // Make the connection an encrypted one: the handshake of a client, and of a server. Return the same Socket. Throw
   // TlsError, EndOfStream, and as Socket's calls; the connection is closed then. `server_name`: a host or an address.
@@ -85,6 +85,7 @@ class TlsContext {
   std::shared_ptr<State> state_;
 };
 
+// What both ends have agreed on.
 struct TlsInfo {
   std::string version;       // "TLSv1.3"
   std::string cipher;        // "TLS_AES_256_GCM_SHA384"

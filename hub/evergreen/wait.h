@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -173,7 +174,7 @@ auto wait(Range&& objects, Deadline deadline = Deadline::never(), std::size_t co
 }
 inline auto wait(std::initializer_list<AnyWaitable> objects, Deadline deadline = Deadline::never(),
                  std::size_t count = all_of_them) {
-  return wait(std::views::all(objects), deadline, count);
+  return wait(std::span(objects.begin(), objects.end()), deadline, count);
 }
 
 // wait() for greenlets. With `raise_error` it throws the first error that ends one of them (GreenletExit is none), as
@@ -191,7 +192,7 @@ auto joinall(Range&& greenlets, Deadline deadline = Deadline::never(), bool rais
 }
 inline auto joinall(std::initializer_list<AnyGreenlet> greenlets, Deadline deadline = Deadline::never(),
                     bool raise_error = false, std::size_t count = all_of_them) {
-  return joinall(std::views::all(greenlets), deadline, raise_error, count);
+  return joinall(std::span(greenlets.begin(), greenlets.end()), deadline, raise_error, count);
 }
 
 namespace detail {

@@ -52,8 +52,12 @@ void ServerState::start() {
 
 void ServerState::wait_for_room() {
   while (full()) {
-    handler_ended_.clear();
-    handler_ended_.wait();
+    if (options_.spawn.wait_for_room) {
+      options_.spawn.wait_for_room();
+    } else {
+      handler_ended_.clear();
+      handler_ended_.wait();
+    }
   }
 }
 
@@ -109,14 +113,14 @@ void ServerState::kill_handlers() {
   const std::vector<AnyGreenlet> all(active_.begin(), active_.end());
   const AnyGreenlet self = getcurrent();
   for (const AnyGreenlet& one : all) {
-    if (one != self) one.kill(Deadline::now());
+    if (one && one != self) one.kill(Deadline::now());
   }
 }
 
 bool ServerState::wait_for_handlers(Deadline deadline) {
   const std::vector<AnyGreenlet> all(active_.begin(), active_.end());
   const AnyGreenlet self = getcurrent();
-  return std::ranges::all_of(all, [&](const AnyGreenlet& one) { return one == self || one.join(deadline); });
+  return std::ranges::all_of(all, [&](const AnyGreenlet& one) { return !one || one == self || one.join(deadline); });
 }
 
 bool ServerState::stop(Deadline deadline) {
@@ -149,7 +153,7 @@ void BaseServer::close() noexcept {
 void BaseServer::start() { state_->start(); }
 void BaseServer::serve_forever() { std::shared_ptr(state_)->serve_forever(); }
 bool BaseServer::stop(Deadline deadline) { return state_->stop(deadline); }
-bool BaseServer::full() const noexcept { return state_->full(); }
+bool BaseServer::full() const { return state_->full(); }
 bool BaseServer::started() const noexcept { return state_->started(); }
 Address BaseServer::address() const { return state_->address(); }
 std::size_t BaseServer::active() const noexcept { return state_->active(); }

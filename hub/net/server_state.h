@@ -29,11 +29,14 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   [[nodiscard]] bool started() const noexcept { return !stopped_.is_set() && static_cast<bool>(accepting_); }
   [[nodiscard]] Address address() const;
   [[nodiscard]] std::size_t active() const noexcept { return active_.size(); }
-  [[nodiscard]] bool full() const noexcept { return active_.size() >= std::max(options_.spawn.most, std::size_t{1}); }
+  [[nodiscard]] bool full() const {
+    return active_.size() >= std::max(options_.spawn.most, std::size_t{1}) ||
+           (options_.spawn.is_full && options_.spawn.is_full());
+  }
   [[nodiscard]] Socket& socket() noexcept { return socket_; }
 
  protected:
-  using Handlers = std::list<AnyGreenlet>;
+  using Handlers = std::list<AnyGreenlet>;  // none, as long as it waits for room in a Pool
 
   // Of one handler's call, as long as that may run or still is to begin.
   class Place {
@@ -44,7 +47,7 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
     Place& operator=(Place&&) = delete;
     ~Place();
 
-    AnyGreenlet& greenlet() noexcept { return *place_; }
+    [[nodiscard]] Handlers::iterator iterator() const noexcept { return place_; }
 
    private:
     std::shared_ptr<ServerState> server_;
@@ -55,8 +58,11 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   template <class F>
   void spawn_handler(F f) {
     Place place(shared_from_this());
-    AnyGreenlet& greenlet = place.greenlet();  // cannot go before the greenlet has run, which is not now
-    greenlet = spawn([place = std::move(place), f = std::move(f)]() mutable { f(); });
+    const Handlers::iterator at = place.iterator();
+    // Shared: it can only be moved, which a function for a Pool could not.
+    auto call = std::make_shared<std::pair<Place, F>>(std::move(place), std::move(f));
+    const auto run = [call = std::move(call)] { call->second(); };
+    *at = options_.spawn.spawn ? options_.spawn.spawn(run) : spawn(run);
   }
 
   virtual Socket listen_at(const Address& address, const ServerOptions& options) = 0;

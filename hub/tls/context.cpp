@@ -1,5 +1,3 @@
-#include <utility>
-
 #include "hub/tls/openssl.h"
 
 namespace evergreen {
@@ -53,7 +51,7 @@ void TlsContext::set_verify(bool on) {
                      nullptr);
 }
 
-void TlsContext::set_protocols(std::vector<std::string> protocols) {
+void TlsContext::set_protocols(const std::vector<std::string>& protocols) {
   auto& wire = state_->protocols;
   wire.clear();
   for (const std::string& one : protocols) {

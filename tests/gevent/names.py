@@ -10,7 +10,7 @@ import inspect
 
 WHOLE = ["gevent", "baseserver", "event", "exceptions", "greenlet", "hub", "local", "lock", "os", "pool", "queue",
          "select", "selectors", "server", "signal", "socket", "subprocess", "threadpool", "time", "timeout", "util"]
-NO_MEMBERS = ["backdoor", "events", "monkey", "pywsgi", "ssl"]  # the module as a whole has no counterpart, or a small one
+NO_MEMBERS = ["backdoor", "events", "monkey", "pywsgi", "ssl"]  # little or nothing is here for it
 OPERATORS = {"__bool__", "__call__", "__contains__", "__enter__", "__exit__", "__iter__", "__len__", "__next__"}
 
 

@@ -2,7 +2,7 @@
 # install.sh BUILD EXAMPLE: evergreen as its users have it. Installs what was built to a folder of its own, and builds,
 # runs and examines EXAMPLE with nothing of the source tree in reach.
 set -euo pipefail
-build=$1 example=$2
+build=$1 example=$2 here=$(cd "$(dirname "$0")" && pwd)
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 DESTDIR=$place/root meson install -C "$build" --no-rebuild --quiet
@@ -27,10 +27,17 @@ for compiler in g++ clang++; do
   "$compiler" "${flags[@]}" -Wall -Wextra -Werror -pedantic example.cpp -o outside "${libraries[@]}"
   expect "by $compiler"
 done
-cmake -S "$OLDPWD/tests/install" -B cmake -DSOURCE="$place/example.cpp" >cmake.log && cmake --build cmake >>cmake.log ||
+cmake -S "$here" -B cmake -DSOURCE="$place/example.cpp" >cmake.log && cmake --build cmake >>cmake.log ||
   { cat cmake.log; fail 'CMake does not find it'; }
 cp cmake/outside .
 expect 'by CMake'
+
+cat >patched.cpp <<'END'
+#include <evergreen/evergreen.h>
+int main() { return evergreen::patch::is_patched("recv") ? 0 : 1; }
+END
+read -ra patch <<<"$(pkg-config --libs evergreen-patch)"
+g++ "${flags[@]}" patched.cpp -o patched "${patch[@]}" && ./patched || fail 'the patch is not linked by pkg-config evergreen-patch'
 
 read -r headers <<<"$(pkg-config --cflags-only-I evergreen)"
 headers=${headers#-I}

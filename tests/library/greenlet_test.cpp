@@ -273,8 +273,9 @@ TEST_CASE_METHOD(LibraryFixture, "a greenlet outlives its handles, and a handle 
 
 TEST_CASE_METHOD(LibraryFixture, "getcurrent is the running greenlet's handle", "[greenlet]") {
   const AnyGreenlet main = getcurrent();
-  auto greenlet = spawn([] { return getcurrent(); });
-  const AnyGreenlet inside = greenlet.get();
+  AnyGreenlet inside;  // as a result it would own itself
+  auto greenlet = spawn([&] { inside = getcurrent(); });
+  greenlet.join();
   CHECK(inside == greenlet);
   CHECK(inside.name() == "Greenlet-" + std::to_string(inside.id()));
   CHECK(getcurrent() == main);

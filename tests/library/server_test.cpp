@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "evergreen/datagram_server.h"
+#include "evergreen/pool.h"
 #include "evergreen/stream_server.h"
 #include "tests/library/fixture.h"
 #include "tests/library/sockets.h"
@@ -126,6 +127,38 @@ TEST_CASE_METHOD(LibraryFixture, "while the pool is full nothing is accepted", "
     clients.clear();
     server.stop(10s);
   }
+}
+
+TEST_CASE_METHOD(LibraryFixture, "handlers run in a pool that others use too, and wait for its room", "[server]") {
+  Pool pool(2);
+  StreamServer server("127.0.0.1:0", echo, {.spawn = Spawn::pool(pool)});
+  server.start();
+  Event done;
+  auto other = pool.spawn([&] { done.wait(); });
+  Socket first = create_connection(server.address());
+  const std::string of_first = ask(first, "first");
+  CHECK(of_first == "first");
+  CHECK(server.full());
+  CHECK(server.active() == 1);
+  Socket second = create_connection(server.address());
+  second.send_all("second\n");
+  CHECK_THROWS_AS(second.recv(1, 5ms), IoTimeout);
+  done.set();
+  const std::string of_second(second.read_line().value());
+  CHECK(of_second == "second");
+  auto late = spawn([&] { pool.spawn([] {}); });  // takes the room that the server waits for
+  Socket third = create_connection(server.address());
+  settle();
+  server.stop(2ms);
+  bool got_nothing = false;  // the end, or a reset where it had not been accepted yet
+  try {
+    got_nothing = third.recv(1).empty();
+  } catch (const std::system_error& error) {
+    got_nothing = error.code() == std::errc::connection_reset;
+  }
+  CHECK(got_nothing);
+  late.get();
+  pool.join();
 }
 
 TEST_CASE_METHOD(LibraryFixture, "stop waits for handlers until the deadline, and kills them then", "[server]") {

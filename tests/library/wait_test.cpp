@@ -4,7 +4,6 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -113,7 +112,7 @@ TEST_CASE_METHOD(LibraryFixture, "what cannot be copied is given by reference, a
   std::vector<std::unique_ptr<Event>> pointers;
   pointers.push_back(std::make_unique<Event>());
   pointers[0]->set();
-  auto references = pointers | std::views::transform([](auto& pointer) { return std::ref(*pointer); });
+  const std::vector<std::reference_wrapper<Event>> references{*pointers[0]};
   const auto given = wait(references);
   REQUIRE(given.size() == 1);
   CHECK(&given[0].get() == pointers[0].get());

@@ -1,0 +1,2 @@
+// What all tests of the library include.
+#include "tests/library/fixture.h"
