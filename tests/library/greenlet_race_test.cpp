@@ -22,7 +22,7 @@ TEST_CASE_METHOD(LibraryFixture, "one that a thread kills as it begins either ru
           ++ended;
         }
       });
-      for (int spins = 0; spins < i % 50; ++spins) std::this_thread::yield();
+      for (std::atomic<int> spins = i % 50 * 100; spins > 0;) --spins;
       greenlet.kill();
     }
     done.set();
