@@ -90,8 +90,7 @@ int try_then_offload(Attempt attempt, Call call) {
   const KeepErrno keep;
   const int result = attempt();
   if (result >= 0 || (errno != EAGAIN && errno != EACCES)) return keep(result);
-  const core::SlowCall slow;
-  return keep(call());
+  return keep(offloaded(call));
 }
 
 }  // namespace evergreen::patch
