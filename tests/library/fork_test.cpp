@@ -96,12 +96,13 @@ TEST_CASE_METHOD(LibraryFixture, "a child waits without a hub until it spawns", 
     if (!until.has_passed()) return 1;
     Event event;
     if (event.wait(1ms)) return 2;
+    if (core::Hubs::count() != 0) return 4;  // with the patch a Timeout makes one
     try {
       const Timeout timeout(1ms);
       event.wait();
       return 3;
     } catch (const Timeout&) {
-      return core::Hubs::count() == 0 ? 0 : 4;
+      return 0;
     }
   });
   CHECK(end == 0);
