@@ -73,7 +73,7 @@ void check(int result, const char* what) {
   alarm(30);
   dup2(errors, STDERR_FILENO);
   // Catch2's handlers would report the crash that a test is about.
-  for (int number : {SIGSEGV, SIGABRT, SIGTERM, SIGALRM}) signal(number, SIG_DFL);
+  for (int number : {SIGSEGV, SIGABRT, SIGTERM, SIGALRM}) ::signal(number, SIG_DFL);
   int code = 99;
   try {
     code = body();
