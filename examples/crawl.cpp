@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
   }
   auto parser = evergreen::spawn([&, seen = std::set<std::string>{argv[2]}]() mutable {
     for (Page& page : pages) {
-      for (const std::string& path : links_of(page)) {
+      for (const std::string& path : evergreen::offload([&] { return links_of(page); })) {  // it computes
         if (seen.insert(path).second) paths.put(path);
       }
       parsed.put(std::move(page));

@@ -58,7 +58,7 @@ void GreenletState::start(Deadline begin) {
 
 bool GreenletState::has_started() const noexcept {
   const WaitList::Guard guard(waiters_);
-  return life_ != Life::fresh;
+  return life_ > Life::killed;
 }
 
 bool GreenletState::is_dead() const noexcept {
@@ -87,13 +87,14 @@ void GreenletState::end_by(std::exception_ptr exception) {
   const auto keep = shared_from_this();
   {
     const WaitList::Guard guard(waiters_);
-    if (life_ == Life::dead || life_ == Life::ending) return;
+    if (life_ != Life::fresh && life_ != Life::running) return;
     if (life_ == Life::running) {
       kill_.swap(exception);  // the old one is destroyed outside of the Guard
       greenlet_->has_end.store(true);
       core::unpark(*greenlet_, core::Wake::ended);
       return;
     }
+    life_ = Life::killed;  // from here on it cannot begin, on its own kernel thread
   }
   end(std::move(exception));
 }
@@ -102,8 +103,8 @@ bool GreenletState::wait_to_begin(core::HubGreenlet& self, Deadline begin) {
   WaitList::Guard guard(waiters_);
   // Whoever ends it meanwhile wakes who joins it, and us.
   waiters_.wait_until(
-      guard, [this] { return life_ == Life::dead; }, "spawn_later", begin);
-  if (life_ == Life::dead) return false;
+      guard, [this] { return life_ != Life::fresh; }, "spawn_later", begin);
+  if (life_ != Life::fresh) return false;
   life_ = Life::running;
   greenlet_ = &self;
   return true;

@@ -34,7 +34,7 @@ bool has_stayed_in_parent(const Waiter& waiter) noexcept {
 }  // namespace
 
 void Link::unlink() noexcept {
-  previous->next = next;
+  previous->next = next;  // NOLINT(clang-analyzer-core.NullDereference): it is linked
   next->previous = previous;
   next = previous = nullptr;
 }
@@ -42,7 +42,7 @@ void Link::unlink() noexcept {
 void Link::insert_before(Link& at) noexcept {
   next = &at;
   previous = at.previous;
-  at.previous->next = this;
+  at.previous->next = this;  // NOLINT(clang-analyzer-core.NullDereference): `at` is linked
   at.previous = this;
 }
 

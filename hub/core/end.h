@@ -13,8 +13,9 @@
 
 namespace evergreen::core {
 
-// Whether an exception waits for the running greenlet.
+// Whether an exception waits for the running greenlet, and may be thrown: not on top of one that unwinds its stack.
 [[nodiscard]] inline bool must_end(const HubGreenlet& self) noexcept {
+  if (std::uncaught_exceptions() != 0) return false;
   return self.has_end.load() || (!self.limit.is_never() && self.limit.has_passed());
 }
 

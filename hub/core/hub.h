@@ -97,7 +97,8 @@ class Hub {
   // Counts who waits for descriptors.
   void count_fd_wait(int change) noexcept { fd_waits_ += change; }
 
-  // Whether who is in wait_until_alone() was woken: nobody else will ever be ready. And whether all of that still holds.
+  // Whether who is in wait_until_alone() was woken: nobody else will ever be ready. And whether all of that still
+  // holds.
   bool give_up_waiting_alone() noexcept;
   [[nodiscard]] bool nothing_is_due() const noexcept {
     return ready_.empty() && inbox_.empty() && fd_waits_ == 0 && deadlines_.earliest().is_never();

@@ -27,6 +27,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 
 #include "evergreen/deadline.h"
 #include "greenlet/cancellation.h"
@@ -68,15 +69,23 @@ enum class Order : bool { last, first };
 void unpark(HubGreenlet& greenlet, Wake how, Order order = Order::last) noexcept;
 
 inline void prepare_to_park(HubGreenlet& self, Hears what) noexcept {
+  // Whoever waits in a destructor, because of an exception, is not thrown another: that would end the program.
+  if (what == Hears::everything && std::uncaught_exceptions() != 0) what = Hears::cancellation;
   static constexpr std::array<std::uint32_t, 4> marks{0, HubGreenlet::hears, HubGreenlet::hears, HubGreenlet::marks};
   self.parking.store(HubGreenlet::awake | marks[static_cast<std::size_t>(what)]);
   if (what >= Hears::cancellation && has_cancel_pending()) unpark(self, Wake::signalled);
   if (what == Hears::everything && self.has_end.load()) unpark(self, Wake::ended);
 }
 
+// When the running greenlet, prepared to park, ends at the latest.
+inline Deadline limit_of(const HubGreenlet& self) noexcept {
+  return (self.parking.load(std::memory_order_relaxed) & HubGreenlet::heeds_end) != 0 ? self.limit : Deadline::never();
+}
+
 inline Wake park_within_limit(HubGreenlet& self, const char* why, Deadline deadline) noexcept {
-  const Wake how = park(self, why, std::min(deadline, self.limit));
-  return how == Wake::timed_out && self.limit < deadline ? Wake::ended : how;
+  const Deadline limit = limit_of(self);
+  const Wake how = park(self, why, std::min(deadline, limit));
+  return how == Wake::timed_out && limit < deadline ? Wake::ended : how;
 }
 
 // Lets every other ready greenlet of this hub run first. For a plain kernel thread: sched_yield(2).

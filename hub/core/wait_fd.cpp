@@ -24,8 +24,9 @@ Wake wait_any(std::span<const FdInterest> interests, FdWaiter* waiters, const ch
   const Runtime runtime;  // first: no handler may park in between
   prepare_to_park(self, Hears::everything);
   if (stays_solo(self)) {
-    const auto end = poll_solo(self, interests, std::min(deadline, self.limit));
-    if (end == Wake::timed_out && self.limit < deadline) return Wake::ended;
+    const Deadline limit = limit_of(self);
+    const auto end = poll_solo(self, interests, std::min(deadline, limit));
+    if (end == Wake::timed_out && limit < deadline) return Wake::ended;
     if (end) return *end;
   }
   if (running_hub == nullptr) go_home();

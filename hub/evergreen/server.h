@@ -23,6 +23,7 @@ class ServerState;
 // In which greenlets a server's handlers run, and how many at once: while there are so many nothing new is accepted.
 // gevent: spawn=.
 struct Spawn {
+  // A greenlet for each, however many. gevent: 'default'.
   static Spawn unlimited() { return {}; }
   static Spawn none() { return {.most = 1}; }                     // one after another. gevent: None
   static Spawn pool(std::size_t size) { return {.most = size}; }  // gevent: an integer
@@ -83,9 +84,9 @@ class BaseServer {
   // address can start again. gevent waits for handlers only of a pool.
   bool stop(Deadline deadline = std::chrono::seconds(1));
 
-  [[nodiscard]] bool started() const noexcept;
-  [[nodiscard]] bool full() const;        // so many handlers run that nothing is accepted
-  [[nodiscard]] Address address() const;  // where it listens: with the port that was bound, once it is started
+  [[nodiscard]] bool started() const noexcept;  // and not stopped
+  [[nodiscard]] bool full() const;              // so many handlers run that nothing is accepted
+  [[nodiscard]] Address address() const;        // where it listens: with the port that was bound, once it is started
   [[nodiscard]] std::size_t active() const noexcept;  // handlers that run
 
  protected:

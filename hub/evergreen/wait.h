@@ -87,15 +87,15 @@ inline constexpr std::size_t all_of_them = std::numeric_limits<std::size_t>::max
 template <class Object>
 class WaitRange {
  public:
-  class iterator {
+  class Iterator {
    public:
     using value_type = Object;
     using difference_type = std::ptrdiff_t;
 
-    explicit iterator(WaitRange* range) noexcept : range_(range) {}
+    explicit Iterator(WaitRange* range) noexcept : range_(range) {}
     Object& operator*() const noexcept { return range_->objects_[*range_->at_]; }
     Object* operator->() const noexcept { return &**this; }
-    iterator& operator++() {
+    Iterator& operator++() {
       range_->advance();
       return *this;
     }
@@ -119,9 +119,9 @@ class WaitRange {
   }
 
   // Waits for the first one.
-  iterator begin() {
+  Iterator begin() {
     advance();
-    return iterator(this);
+    return Iterator(this);
   }
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 

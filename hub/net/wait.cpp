@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "hub/core/end.h"
 #include "hub/core/park.h"
@@ -31,8 +32,9 @@ bool poll_until(int fd, Direction direction, const char* why, Deadline deadline)
 bool block_until_ready(int fd, Direction direction, const char* why, Deadline deadline) {
   core::HubGreenlet& self = core::current_or_thread();
   if (core::must_end(self)) core::throw_end(self);
-  if (poll_until(fd, direction, why, std::min(deadline, self.limit))) return true;
-  if (core::must_end(self) && self.limit < deadline) core::throw_end(self);
+  const Deadline limit = std::uncaught_exceptions() == 0 ? self.limit : Deadline::never();
+  if (poll_until(fd, direction, why, std::min(deadline, limit))) return true;
+  if (limit < deadline) core::throw_end(self);
   return false;
 }
 

@@ -174,6 +174,34 @@ TEST_CASE_METHOD(LibraryFixture, "a killed greenlet may wait in its destructors,
   CHECK(done);
 }
 
+TEST_CASE_METHOD(LibraryFixture, "a destructor that waits while its greenlet is killed is not killed again",
+                 "[greenlet]") {
+  Event go;
+  bool done = false;
+  struct Waits {
+    ~Waits() {
+      sleep(1ms);
+      done = go.wait();
+    }
+    Event& go;
+    bool& done;
+  };
+  auto greenlet = spawn([&] {
+    Timeout timeout(5ms);
+    const Waits waits{go, done};
+    sleep(1h);
+  });
+  settle();
+  greenlet.kill(Deadline::now());
+  sleep(3ms);
+  const bool dead = greenlet.kill(10ms);
+  CHECK_FALSE(dead);
+  go.set();
+  greenlet.join();
+  CHECK(done);
+  CHECK_THROWS_AS(greenlet.get(), GreenletExit);
+}
+
 TEST_CASE_METHOD(LibraryFixture, "a kill that finds the greenlet ready is thrown at its next wait", "[greenlet]") {
   Event event;
   bool got = false, next = false;

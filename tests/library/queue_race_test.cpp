@@ -271,3 +271,23 @@ TEST_CASE_METHOD(LibraryFixture, "constructors and destructors of items may wait
   queue.put(Slow(queue));
   queue.shutdown(true);
 }
+
+TEST_CASE_METHOD(LibraryFixture, "what is put while somebody copies an item keeps its place", "[queue]") {
+  struct Item {
+    explicit Item(int number) : number(number) {}
+    Item(Item&& other) noexcept = default;
+    Item(const Item& other) : number(other.number) { sleep(1ms); }
+    int number;
+  };
+  Queue<Item> first_in;
+  LifoQueue<Item> last_in;
+  for (Queue<Item>* queue : {&first_in, static_cast<Queue<Item>*>(&last_in)}) {
+    queue->put(Item(1));
+    auto peeks = spawn([&] { return queue->peek().number; });
+    sleep(0);
+    queue->put(Item(2));
+    const int a = queue->get().number, b = queue->get().number;  // waits for the copy
+    CHECK(std::vector{a, b} == (queue == &first_in ? std::vector{1, 2} : std::vector{2, 1}));
+    CHECK(peeks.get() == 1);
+  }
+}

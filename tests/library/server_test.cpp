@@ -150,8 +150,13 @@ TEST_CASE_METHOD(LibraryFixture, "handlers run in a pool that others use too, an
   Socket third = create_connection(server.address());
   settle();
   server.stop(2ms);
-  const std::string end = third.recv(1);
-  CHECK(end.empty());
+  bool got_nothing = false;  // the end, or a reset where it had not been accepted yet
+  try {
+    got_nothing = third.recv(1).empty();
+  } catch (const std::system_error& error) {
+    got_nothing = error.code() == std::errc::connection_reset;
+  }
+  CHECK(got_nothing);
   late.get();
   pool.join();
 }

@@ -1,12 +1,10 @@
-// gevent.wait, iwait, joinall, killall: what their documentation promises.
+// gevent.wait, iwait: what their documentation promises.
 #include "evergreen/wait.h"
 
 #include <deque>
+#include <functional>
 #include <memory>
-#include <mutex>
-#include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/library/fixture.h"
@@ -109,13 +107,10 @@ TEST_CASE_METHOD(LibraryFixture, "what cannot be copied is given by reference, a
   const auto ready = wait(events, Deadline::now());
   REQUIRE(ready.size() == 1);
   CHECK(&ready[0].get() == &events[1]);
-  std::vector<std::unique_ptr<Event>> pointers;
-  pointers.push_back(std::make_unique<Event>());
-  pointers[0]->set();
-  const std::vector<std::reference_wrapper<Event>> references{*pointers[0]};
-  const auto given = wait(references);
+  const std::vector<std::reference_wrapper<Event>> references(events.begin(), events.end());
+  const auto given = wait(references, Deadline::now());
   REQUIRE(given.size() == 1);
-  CHECK(&given[0].get() == pointers[0].get());
+  CHECK(&given[0].get() == &events[1]);
 }
 
 TEST_CASE_METHOD(LibraryFixture, "an object that stands in the list twice is given twice", "[wait]") {
@@ -269,146 +264,4 @@ TEST_CASE_METHOD(LibraryFixture, "the first result wins, the rest is cancelled a
 
   CHECK(first == 1);
   CHECK(cleaned == 3);
-}
-
-TEST_CASE_METHOD(LibraryFixture, "joinall returns those that ended by the deadline, whatever ended them", "[wait]") {
-  auto good = after(1ms, 1);
-  auto bad = spawn([]() -> int { throw std::domain_error("bad"); });
-  auto slow = after(1h, 3);
-  const auto dead = joinall(std::vector{slow, good, bad}, 5ms);
-  CHECK(dead == std::vector{bad, good});
-  CHECK_FALSE(slow.dead());
-  const auto one = joinall({good, slow}, Deadline::never(), false, 1);
-  CHECK(one == std::vector<AnyGreenlet>{good});
-  slow.kill();
-}
-
-TEST_CASE_METHOD(LibraryFixture, "joinall with raise_error throws the first error at once", "[wait]") {
-  auto slow = after(1h, 1);
-  auto exits = spawn([]() -> int { throw GreenletExit(); });
-  auto bad = spawn([]() -> int {
-    sleep(1ms);
-    throw std::domain_error("bad");
-  });
-  CHECK_THROWS_AS(joinall({slow, exits, bad}, Deadline::never(), true), std::domain_error);
-  slow.kill();
-  const auto dead = joinall({slow, exits}, Deadline::never(), true);  // GreenletExit is no error
-  CHECK(dead.size() == 2);
-}
-
-TEST_CASE_METHOD(LibraryFixture, "killall tells all before it waits for any", "[wait]") {
-  std::string order;
-  const auto run = [&](std::string name) {
-    try {
-      sleep(1h);
-    } catch (const GreenletExit&) {
-      order += name + " told ";
-      sleep(1ms);
-      order += name + " ends ";
-      throw;
-    }
-  };
-  const std::vector<Greenlet<void>> greenlets{spawn(run, "a"), spawn(run, "b")};
-  settle();
-  const bool all_dead = killall(greenlets);
-  CHECK(all_dead);
-  CHECK(order == "a told b told a ends b ends ");
-}
-
-TEST_CASE_METHOD(LibraryFixture, "killall never lets those run that have not started", "[wait]") {
-  bool ran = false;
-  const auto run = [&] { ran = true; };
-  const std::vector<Greenlet<void>> greenlets{spawn(run), spawn_later(1h, run)};
-  const bool all_dead = killall(greenlets, Deadline::now());
-  CHECK(all_dead);
-  settle();
-  CHECK_FALSE(ran);
-}
-
-TEST_CASE_METHOD(LibraryFixture, "killall throws what it is given, and returns false at its deadline", "[wait]") {
-  Event go;
-  int caught = 0;
-  const auto run = [&] {
-    try {
-      sleep(1h);
-    } catch (const std::domain_error&) {
-      ++caught;
-      go.wait();
-    }
-  };
-  const std::vector<Greenlet<void>> greenlets{spawn(run), spawn(run)};
-  settle();
-  const bool all_dead = killall(greenlets, std::domain_error("away"), 1ms);
-  CHECK_FALSE(all_dead);
-  CHECK(caught == 2);
-  go.set();
-  joinall(greenlets, Deadline::never(), true);
-}
-
-TEST_CASE_METHOD(LibraryFixture, "who is in its own killall ends there, when all the others have been told", "[wait]") {
-  std::vector<AnyGreenlet> greenlets;
-  bool after_it = false;
-  auto self = spawn([&] {
-    killall(greenlets);
-    after_it = true;
-  });
-  auto other = spawn([] { sleep(1h); });
-  greenlets = {self, other};
-  joinall(greenlets);
-  CHECK_FALSE(after_it);
-  CHECK(other.successful());
-}
-
-TEST_CASE_METHOD(LibraryFixture, "plain threads wait for greenlets, and greenlets for what plain threads do",
-                 "[wait]") {
-  for (int round = 0; round < 300; ++round) {
-    auto events = std::make_unique<std::deque<Event>>(4);
-    std::size_t seen_by_thread = 0;
-    std::thread setter([&] {
-      for (Event& event : *events) event.set();
-    });
-    std::thread waiter([&] { seen_by_thread = wait(*events).size(); });
-    auto greenlet = spawn([] { return 1; });
-    std::size_t seen = 0;
-    for ([[maybe_unused]] auto& event : iwait(*events)) ++seen;
-    wait({greenlet});
-    waiter.join();
-    setter.join();
-    events.reset();
-    if (seen != 4 || seen_by_thread != 4) FAIL("round " << round << ": " << seen << ", " << seen_by_thread);
-  }
-}
-
-TEST_CASE_METHOD(LibraryFixture, "an event may be destroyed as soon as it has been given, whoever sets it", "[wait]") {
-  for (int round = 0; round < 1000; ++round) {
-    auto event = std::make_unique<Event>();
-    const AsyncResult<void> stays;
-    std::thread setter([&event = *event, stays] {
-      event.set();
-      stays.set();
-    });
-    for (const auto& object : iwait({*event, stays})) {
-      if (object == stays) continue;
-      event.reset();
-    }
-    setter.join();
-  }
-}
-
-TEST_CASE_METHOD(LibraryFixture, "of a deadline and a wake-up that come at once, one wins and nothing is lost",
-                 "[wait]") {
-  int seen = 0, late = 0;
-  for (int i = 0; i < 1000; ++i) {
-    Event event;
-    std::thread setter([&] { event.set(); });
-    if (wait({event}, std::chrono::microseconds(i % 100)).empty()) {
-      ++late;
-      const bool set = event.wait();
-      if (!set) --late;
-    } else {
-      ++seen;
-    }
-    setter.join();
-  }
-  CHECK(seen + late == 1000);
 }

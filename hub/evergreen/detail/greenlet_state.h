@@ -69,7 +69,7 @@ class GreenletState : public Waitable, public std::enable_shared_from_this<Green
   [[nodiscard]] bool is_ready() const noexcept override { return life_ == Life::dead; }
 
  private:
-  enum class Life : std::uint8_t { fresh, running, ending, dead };
+  enum class Life : std::uint8_t { fresh, killed, running, ending, dead };
   struct LinkEntry {
     std::uint64_t id;
     Called how;
