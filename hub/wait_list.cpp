@@ -2,8 +2,8 @@
 
 #include <new>
 
-#include "greenlet/arch_x86_64.h"
 #include "greenlet/fatal.h"
+#include "greenlet/spin_lock.h"
 #include "hub/core/end.h"
 #include "hub/core/park.h"
 
@@ -51,13 +51,8 @@ WaitList::~WaitList() {
     fatal("an object is destroyed while a greenlet waits for it");
 }
 
-void WaitList::lock() noexcept {
-  while (locked_.exchange(true, std::memory_order_acquire)) {
-    for (int spins = 0; locked_.load(std::memory_order_relaxed); ++spins) {
-      spins % 128 == 127 ? arch::give_cpu() : arch::spin_hint();
-    }
-  }
-}
+// A SpinLock by its flag: public headers know nothing of greenlet/.
+void WaitList::lock() noexcept { spin_until_locked(locked_); }
 
 Waiter* WaitList::oldest() noexcept {
   while (!empty()) {
