@@ -201,7 +201,7 @@ TEST_CASE_METHOD(LibraryFixture, "greenlets that are killed by threads lose noth
 }
 
 TEST_CASE_METHOD(LibraryFixture, "shutdown from a thread finds all who wait, and what was put is got", "[queue]") {
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < 100; ++round) {
     Queue<int> queue(2);
     std::atomic<int> put = 0, got = 0;
     std::vector<Greenlet<void>> greenlets;
