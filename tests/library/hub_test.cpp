@@ -1,6 +1,7 @@
 // gevent.hub.Hub and gevent.util: what their documentation promises.
 #include "evergreen/hub.h"
 
+#include <atomic>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -76,7 +77,7 @@ TEST_CASE_METHOD(LibraryFixture, "only the main greenlet joins or steps", "[hub]
 TEST_CASE_METHOD(LibraryFixture, "spawn_from_thread runs a greenlet on the hub's kernel thread", "[hub]") {
   const auto here = std::this_thread::get_id();
   std::thread::id ran_on;
-  int result = 0;
+  std::atomic<int> result = 0;
   std::thread thread([&] {
     const Greenlet<int> greenlet = get_hub().spawn_from_thread(
         [&](int x) {
