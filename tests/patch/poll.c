@@ -253,10 +253,15 @@ static void poll_normal_band(void* ends) {
   read_exactly(((int*)ends)[0], (char[5]){0}, 5);
 }
 
+static int is_drained;
+
+// Leaves it full again; not before the other has done, who would drain that, too.
 static void poll_write_band(void* ends) {
   struct pollfd one = {((int*)ends)[0], POLLWRBAND, 0};
   CHECK_EQ(poll(&one, 1, -1), 1);
   CHECK_EQ(one.revents, POLLWRBAND);
+  await_flag(&is_drained);
+  is_drained = 0;
   CHECK(fill(((int*)ends)[0]) > 0);
 }
 
@@ -264,6 +269,7 @@ static void drain_peer(void* ends) {
   char byte[4096];
   while (recv(((int*)ends)[1], byte, sizeof byte, MSG_DONTWAIT) > 0) {
   }
+  set_flag(&is_drained);
 }
 
 CASE(bands) {
