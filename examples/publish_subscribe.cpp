@@ -4,6 +4,7 @@
 //     publish_subscribe [PORT]
 #include <evergreen/evergreen.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <iostream>
@@ -26,10 +27,9 @@ struct Client {
 
 std::map<std::string, std::set<std::shared_ptr<Client>>> topics;  // shared without a lock: nothing here waits
 
-int publish(const std::string& topic, const std::string& message) {
-  int told = 0;
-  for (auto& client : topics[topic]) told += client->inbox.try_put(topic + " " + message + "\n") ? 1 : 0;
-  return told;
+long publish(const std::string& topic, const std::string& message) {
+  const std::string line = topic + " " + message + "\n";
+  return std::ranges::count_if(topics[topic], [&](auto& client) { return client->inbox.try_put(line); });
 }
 
 void obey(const std::shared_ptr<Client>& client, const std::string& line) {

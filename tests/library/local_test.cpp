@@ -149,7 +149,7 @@ TEST_CASE_METHOD(LibraryFixture, "a local that dies takes only its own greenlet'
 TEST_CASE_METHOD(LibraryFixture, "plain threads have their own, until they end", "[local]") {
   local<int> number([] { return 1; });
   const auto alive = std::make_shared<int>(0);
-  local<std::shared_ptr<int>> held([&] { return alive; });
+  local<std::shared_ptr<int>> held([&] { return std::shared_ptr<int>(alive); });
   *number = 5;
   int seen = 0;
   std::thread([&] {
