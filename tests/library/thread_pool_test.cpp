@@ -151,7 +151,7 @@ TEST_CASE_METHOD(LibraryFixture, "the others go on while calls run, and calls ma
 
 TEST_CASE_METHOD(LibraryFixture, "threads may spawn, too", "[thread_pool]") {
   ThreadPool pool(4);
-  int sum = 0;
+  std::atomic<int> sum = 0;
   std::thread thread([&] {
     for (int i = 1; i <= 20; ++i) sum += pool.apply([i] { return i; });
   });
