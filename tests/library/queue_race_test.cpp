@@ -63,7 +63,7 @@ TEST_CASE_METHOD(LibraryFixture, "an item that was handed to a greenlet is got, 
     int got = 0;
     bool next = false;
     auto getter = spawn([&] {
-      got = queue.get(10ms);
+      got = queue.get(1h);
       sleep(0);
       next = true;
     });
@@ -80,11 +80,11 @@ TEST_CASE_METHOD(LibraryFixture, "an item that was handed to a greenlet is got, 
 
 TEST_CASE_METHOD(LibraryFixture, "a deadline that passes before the getter runs takes nothing from it", "[queue]") {
   Queue<int> queue;
-  auto getter = spawn([&] { return queue.get(1ms); });
+  const Deadline deadline = Deadline::in(200ms);  // long enough for busy cores to come to put()
+  auto getter = spawn([&] { return queue.get(deadline); });
   settle();
   queue.put(1);
-  const Deadline later = Deadline::in(3ms);
-  while (!later.has_passed()) {
+  while (!deadline.has_passed()) {
   }
   CHECK(getter.get() == 1);
 }
